@@ -14,6 +14,13 @@ export const cacheFolder = path.join(root, '.xenorack', 'cache');
 /** A failure the user can mend: scripts print its message alone, without a stack, and leave with code 1. */
 export class Refusal extends Error {}
 
+const running = new Set();
+
+/** Ends the commands that run now: what asked for them is being stopped. */
+export function endCommands() {
+  for (const child of running) child.kill('SIGTERM');
+}
+
 /**
  * Runs a command to its end.
  * @param {string} command
@@ -22,9 +29,9 @@ export class Refusal extends Error {}
  * @returns {Promise<void>} Rejects with a Refusal that names the command when it leaves with another code than 0.
  */
 export async function run(command, args, options = {}) {
-  const { code, output } = await capture(command, args, options);
+  const { code, output, errors } = await capture(command, args, options);
   if (code === 0) return;
-  if (options.quiet) process.stderr.write(output);
+  if (options.quiet) process.stderr.write(`\n${output}${errors}`);
   throw new Refusal(`\`${[path.basename(command), ...args].join(' ')}\` failed (code ${code}).`);
 }
 
@@ -33,18 +40,24 @@ export async function run(command, args, options = {}) {
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options]
- * @returns {Promise<{ code: number, output: string }>}
+ * @returns {Promise<{ code: number, output: string, errors: string }>}
  */
 export function capture(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
+    running.add(child);
     let output = '';
+    let errors = '';
     child.stdout?.on('data', (chunk) => (output += chunk));
-    child.stderr?.on('data', (chunk) => (output += chunk));
-    child.on('error', (error) =>
-      reject(new Refusal(`\`${command}\` could not be started: ${error.message}.`)),
-    );
-    child.on('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGINT' ? 130 : 1), output }));
+    child.stderr?.on('data', (chunk) => (errors += chunk));
+    child.on('error', (error) => {
+      running.delete(child);
+      reject(new Refusal(`\`${command}\` could not be started: ${error.message}.`));
+    });
+    child.on('close', (code) => {
+      running.delete(child);
+      resolve({ code: code ?? 1, output, errors });
+    });
   });
 }
 
