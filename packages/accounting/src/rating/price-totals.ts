@@ -1,0 +1,187 @@
+import type { Ratio } from '../base/ratio.js';
+import { compareRatio, normaliseRatio, ratio, sumRatios } from '../base/ratio.js';
+import { meterDefinition } from '../catalog/meter.js';
+import type { PlanVersion, Price, PriceModel } from '../catalog/plan.js';
+import { capOf, chargesIn } from '../catalog/plan.js';
+import type { PowerState } from '../catalog/power-state.js';
+import type { Assignment, AssignmentsByResource } from './assignment.js';
+import type { CapEffect, UsageLine } from './charge-line.js';
+import type { UsageTotal } from './total-usage.js';
+
+/**
+ * Design: charges come from period totals alone, each an exact fraction (B1). Per resource: plan versions in order of
+ * time, in each the prices in the plan's order; then the monthly caps per (cap scope, group) over all lines.
+ * Invariants (the lease rests on them): the sum of charges never falls when a quantity grows; one more unit of a
+ * quantity never costs more than the highest price of its item among the resource's versions; caps depend on the
+ * assignments, not on use, so that a first unit under a new version cannot make the sum jump.
+ * Units: pico, exact.
+ */
+export interface PricingInput {
+  readonly plans: ReadonlyMap<string, PlanVersion>;
+  readonly assignments: AssignmentsByResource;
+  readonly totals: readonly UsageTotal[];
+}
+
+/** Lines with quantity > 0, in no particular order. */
+export function priceTotals(input: PricingInput): readonly UsageLine[] {
+  const byResource = groupBy(input.totals, (total) => total.resourceId);
+  const lines: UsageLine[] = [];
+  for (const [resourceId, totals] of byResource) {
+    const assignments = input.assignments.get(resourceId) ?? [];
+    lines.push(...priceResource(assignments, input.plans, totals));
+  }
+  return applyCaps(lines, capsByScope(input));
+}
+
+function priceResource(
+  assignments: readonly Assignment[],
+  plans: ReadonlyMap<string, PlanVersion>,
+  totals: readonly UsageTotal[],
+): UsageLine[] {
+  const lines: UsageLine[] = [];
+  const byVersion = groupBy(totals, (total) => total.planVersionId);
+  // What earlier versions used of an item's allowance is gone: a change of plan never hands it out twice.
+  const allowanceUsed = new Map<string, bigint>();
+  const seen = new Set<string>();
+  for (const assignment of assignments) {
+    const plan = plans.get(assignment.planVersionId);
+    if (plan === undefined || seen.has(plan.planVersionId)) continue;
+    seen.add(plan.planVersionId);
+    const ofVersion = byVersion.get(plan.planVersionId) ?? [];
+    for (const price of plan.prices) {
+      const charged = ofVersion.filter(
+        (t) => t.meter === price.meter && chargesIn(price, t.state as PowerState),
+      );
+      if (charged.length === 0) continue;
+      const key = allowanceKey(price);
+      const line = usageLine(assignment, plan, price, charged, allowanceUsed.get(key) ?? 0n);
+      if (line.quantity === 0n) continue;
+      allowanceUsed.set(key, (allowanceUsed.get(key) ?? 0n) + line.includedQuantity);
+      lines.push(line);
+    }
+  }
+  return lines;
+}
+
+/** Prices of different versions share an allowance when they are the same item on the same meter. */
+export function allowanceKey(price: Pick<Price, 'item' | 'meter'>): string {
+  return `${price.item} ${price.meter}`;
+}
+
+function usageLine(
+  assignment: Assignment,
+  plan: PlanVersion,
+  price: Price,
+  charged: readonly UsageTotal[],
+  allowanceUsed: bigint,
+): UsageLine {
+  let quantity = 0n;
+  for (const total of charged) quantity += total.quantity;
+  const { includedQuantity, grossPico } = priceQuantity(price.model, quantity, allowanceUsed);
+  const capPico = price.capGroup === undefined ? undefined : capOf(plan, price.capGroup);
+  return {
+    kind: 'usage',
+    lineId: `${assignment.resourceId}/${price.item}/${plan.planVersionId}`,
+    resourceId: assignment.resourceId,
+    capScopeId: assignment.capScopeId,
+    planVersionId: plan.planVersionId,
+    item: price.item,
+    description: price.description,
+    taxGroup: price.taxGroup,
+    meter: price.meter,
+    unit: meterDefinition(price.meter)?.unit ?? 'ns',
+    quantity,
+    includedQuantity,
+    billableQuantity: quantity - includedQuantity,
+    amountPico: price.model.amountPico,
+    perQuantity: price.model.perQuantity,
+    grossPico,
+    chargePico: grossPico,
+    cap:
+      price.capGroup === undefined || capPico === undefined
+        ? null
+        : {
+            group: price.capGroup,
+            capScopeId: assignment.capScopeId,
+            capPico,
+            groupGrossPico: grossPico,
+            reached: false,
+          },
+    recordCount: charged.reduce((sum, total) => sum + total.recordCount, 0),
+    uncut: charged.some((total) => total.uncut),
+    provisional: charged.some((total) => total.provisional),
+    sources:
+      charged.length === 1 ? (charged[0] as UsageTotal).sources : charged.flatMap((total) => total.sources),
+  };
+}
+
+/** What a quantity comes to under a model, given how much of the allowance is already used. */
+function priceQuantity(
+  model: PriceModel,
+  quantity: bigint,
+  allowanceUsed: bigint,
+): { readonly includedQuantity: bigint; readonly grossPico: Ratio } {
+  switch (model.kind) {
+    case 'unit': {
+      const free = model.includedQuantity > allowanceUsed ? model.includedQuantity - allowanceUsed : 0n;
+      const includedQuantity = quantity < free ? quantity : free;
+      return {
+        includedQuantity,
+        grossPico: ratio((quantity - includedQuantity) * model.amountPico, model.perQuantity),
+      };
+    }
+  }
+}
+
+/** The cap in force per (scope, group): the dearest among the versions assigned in the period (B2). */
+function capsByScope(input: PricingInput): ReadonlyMap<string, bigint> {
+  const caps = new Map<string, bigint>();
+  for (const assignments of input.assignments.values()) {
+    for (const { capScopeId, planVersionId } of assignments) {
+      for (const { group, monthlyCapPico } of input.plans.get(planVersionId)?.caps ?? []) {
+        const key = capKey(capScopeId, group);
+        const known = caps.get(key);
+        if (known === undefined || known < monthlyCapPico) caps.set(key, monthlyCapPico);
+      }
+    }
+  }
+  return caps;
+}
+
+function applyCaps(lines: readonly UsageLine[], caps: ReadonlyMap<string, bigint>): readonly UsageLine[] {
+  const grossByKey = new Map<string, Ratio>();
+  const capped = lines.filter((line) => line.cap !== null);
+  for (const [key, group] of groupBy(capped, (line) => capKey(line.capScopeId, line.cap?.group ?? ''))) {
+    grossByKey.set(key, sumRatios(group.map((line) => line.grossPico)));
+  }
+  return lines.map((line) => {
+    if (line.cap === null) return line;
+    const key = capKey(line.capScopeId, line.cap.group);
+    const groupGrossPico = grossByKey.get(key) ?? line.grossPico;
+    const capPico = caps.get(key) ?? line.cap.capPico;
+    const reached = compareRatio(groupGrossPico, ratio(capPico)) > 0;
+    const cap: CapEffect = { ...line.cap, capPico, groupGrossPico, reached };
+    return { ...line, cap, chargePico: reached ? shareOfCap(line.grossPico, cap) : line.grossPico };
+  });
+}
+
+/** gross x cap / groupGross: the capped lines add up to the cap exactly. */
+function shareOfCap(grossPico: Ratio, cap: CapEffect): Ratio {
+  const { num, den } = cap.groupGrossPico;
+  return normaliseRatio(ratio(grossPico.num * cap.capPico * den, grossPico.den * num));
+}
+
+function capKey(capScopeId: string, group: string): string {
+  return JSON.stringify([capScopeId, group]);
+}
+
+function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [entry]);
+    else group.push(entry);
+  }
+  return groups;
+}
