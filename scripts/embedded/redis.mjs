@@ -25,17 +25,17 @@ const startTimeoutMs = 30_000;
 
 /**
  * Starts the server of a folder, or adopts the one that still runs there.
- * @param {{ folder: string, port: number, cacheFolder?: string, isDurable?: boolean }} options
+ * @param {{ folder: string, port: number, cacheFolder?: string, isDurable?: boolean, databases?: number }} options
  * @returns {Promise<EmbeddedRedis>}
  * @throws {Refusal} when there is no Redis and none can be had, or it does not come up.
  */
-export async function startRedis({ folder, port, cacheFolder = defaultCache, isDurable = true }) {
+export async function startRedis({ folder, port, cacheFolder = defaultCache, isDurable = true, databases = 16 }) {
   fs.mkdirSync(folder, { recursive: true });
   const password = keptSecret(path.join(folder, 'password'));
   const running = await findRunning(folder, password);
   if (running) return describe({ ...running, password, adopted: true });
   const { command, env } = await findServer(cacheFolder);
-  const identity = await launch({ folder, port, password, command, env, isDurable });
+  const identity = await launch({ folder, port, password, command, env, isDurable, databases });
   return describe({ identity, port, password, adopted: false });
 }
 
@@ -48,10 +48,10 @@ async function findServer(cacheFolder) {
   );
 }
 
-async function launch({ folder, port, password, command, env, isDurable }) {
+async function launch({ folder, port, password, command, env, isDurable, databases }) {
   const config = path.join(folder, 'redis.conf');
   fs.rmSync(config, { force: true });
-  fs.writeFileSync(config, configuration({ folder, port, password, isDurable }), { mode: 0o600 });
+  fs.writeFileSync(config, configuration({ folder, port, password, isDurable, databases }), { mode: 0o600 });
   const log = path.join(folder, 'log');
   fs.rmSync(log, { force: true });
   const descriptor = fs.openSync(log, 'a', 0o600);
@@ -76,7 +76,7 @@ async function launch({ folder, port, password, command, env, isDurable }) {
   throw new Refusal(`The embedded Redis did not start: ${words || failure} (log: ${log})`);
 }
 
-function configuration({ folder, port, password, isDurable }) {
+function configuration({ folder, port, password, isDurable, databases }) {
   const quoted = (text) => JSON.stringify(text);
   return [
     'bind 127.0.0.1',
@@ -86,6 +86,7 @@ function configuration({ folder, port, password, isDurable }) {
     'daemonize no',
     `pidfile ${quoted(path.join(folder, 'redis.pid'))}`,
     `dir ${quoted(folder)}`,
+    `databases ${databases}`,
     `appendonly ${isDurable ? 'yes' : 'no'}`,
     'appendfsync everysec',
     'save ""',
