@@ -34,6 +34,7 @@ export * from './lease/lease-draw.js';
 export * from './lease/lease-items.js';
 export * from './lease/invariant-one.js';
 export * from './lease/authorise.js';
+export * from './lease/lease-series.js';
 
 export * from './quota/check-quotas.js';
 export * from './budget/evaluate-budget.js';

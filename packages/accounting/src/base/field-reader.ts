@@ -1,5 +1,7 @@
 import type { FieldIssue } from './error.js';
 
+const ISSUES_MAX = 100;
+
 /**
  * Reads hostile JSON: every bad field is named with its pointer, the limit and the value, and reading goes on so that
  * one answer lists them all. A reader that found an issue returns undefined; the caller builds only when none was found.
@@ -7,14 +9,10 @@ import type { FieldIssue } from './error.js';
 export class FieldReader {
   readonly issues: FieldIssue[] = [];
 
+  /** Names a bad field. A body full of them is told about the first ISSUES_MAX. */
   refuse(pointer: string, code: string, detail: string, limit?: string, value?: unknown): undefined {
-    this.issues.push({
-      pointer,
-      code,
-      detail,
-      limit,
-      value: value === undefined ? undefined : excerpt(value),
-    });
+    const shown = value === undefined ? undefined : excerpt(value);
+    if (this.issues.length < ISSUES_MAX) this.issues.push({ pointer, code, detail, limit, value: shown });
     return undefined;
   }
 
@@ -93,8 +91,11 @@ export class FieldReader {
   }
 }
 
+/** Never walks a hostile value: containers are named, not printed. */
 function excerpt(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? typeof value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

@@ -1,7 +1,7 @@
 import type { Result } from '../base/error.js';
 import { ok } from '../base/error.js';
 import type { Ratio } from '../base/ratio.js';
-import { addRatio, ceilRatio, ratio, subtractRatio, sumRatios } from '../base/ratio.js';
+import { addRatio, ceilRatio, floorRatio, ratio, subtractRatio, sumRatios } from '../base/ratio.js';
 import type { RatedPeriod } from '../rating/charge-line.js';
 import type { RatingTerms } from '../rating/rate.js';
 import { rateTotals } from '../rating/rate.js';
@@ -71,6 +71,15 @@ export function moneyOnLoan(series: OutstandingSeries): Ratio {
 /** The same rounded up, for `authorise`. */
 export function moneyOnLoanPico(series: OutstandingSeries): bigint {
   return ceilRatio(moneyOnLoan(series));
+}
+
+/**
+ * What a settled series took from the landing reserve, rounded up: ending it takes this much off the reserve, because
+ * the draw itself now stands in the settled usage.
+ */
+export function landingSpentPico(series: OutstandingSeries): bigint {
+  const spentPico = -floorRatio(moneyOnLoan(series));
+  return spentPico > 0n ? spentPico : 0n;
 }
 
 function sliceOnLoan(item: LeaseItem, settled: bigint): UsageTotal[] {

@@ -1,15 +1,16 @@
 import type { Ratio } from '../base/ratio.js';
-import { maxRatio, normaliseRatio, ratio, sumRatios, ZERO } from '../base/ratio.js';
+import { ratio } from '../base/ratio.js';
 import type { PlanVersion, Price } from '../catalog/plan.js';
 import { chargesIn } from '../catalog/plan.js';
 import type { PowerState } from '../catalog/power-state.js';
 import type { RatedPeriod } from '../rating/charge-line.js';
+import { slopePico } from '../rating/landing-reserve.js';
 import type { LeaseItem } from './lease-draw.js';
 
 /**
- * Design: one item per (meter, state) the plan charges. Its price is the steepest slope of the rater there: per plan
- * price the dearest among the resource's versions of the period, because use under an older version may take
- * allowance from a newer one. Monthly caps only make the rater cheaper, so the slope stays an upper bound.
+ * Design: one item per (meter, state) the plan charges. Its price is the steepest slope of the rater there: the
+ * sum of the plan's own prices. Allowances go to the dearest use first, so a unit that takes one away from another
+ * version never costs more than that; monthly caps only make the rater cheaper.
  * A price's remaining allowance is lent whole to the first state the resource can be in; other states pay money that
  * settlement gives back. So an allowance is never lent twice.
  */
@@ -17,8 +18,6 @@ export interface LeaseItemsInput {
   readonly resourceId: string;
   /** The version in force from the start of the series. */
   readonly plan: PlanVersion;
-  /** Every version assigned to the resource in the period, `plan` included. */
-  readonly periodPlans: readonly PlanVersion[];
   /** States the resource can be in on this host, the usual one first. */
   readonly states: readonly PowerState[];
   /** The period rated with settled usage plus all slices on loan (see committedUsage): what is left may be lent. */
@@ -34,7 +33,7 @@ export function leaseItems(input: LeaseItemsInput): readonly LeaseItem[] {
     for (const state of input.states) {
       const prices = input.plan.prices.filter((price) => price.meter === meter && chargesIn(price, state));
       if (prices.length === 0) continue;
-      const slope = normaliseRatio(sumRatios(prices.map((price) => steepest(price, input.periodPlans))));
+      const slope = slopePico(input.plan, meter, state);
       items.push({
         resourceId: input.resourceId,
         planVersionId: input.plan.planVersionId,
@@ -72,13 +71,4 @@ function sliceFor(prices: readonly Price[], lent: Set<string>, input: LeaseItems
     lent.add(price.item);
   }
   return slice ?? 0n;
-}
-
-function steepest(price: Price, plans: readonly PlanVersion[]): Ratio {
-  let slope: Ratio = ratio(price.model.amountPico, price.model.perQuantity);
-  for (const plan of plans) {
-    const same = plan.prices.find((each) => each.item === price.item && each.meter === price.meter);
-    slope = maxRatio(slope, same === undefined ? ZERO : ratio(same.model.amountPico, same.model.perQuantity));
-  }
-  return slope;
 }

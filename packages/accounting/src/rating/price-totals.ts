@@ -9,10 +9,10 @@ import type { CapEffect, UsageLine } from './charge-line.js';
 import type { UsageTotal } from './total-usage.js';
 
 /**
- * Design: charges come from period totals alone, each an exact fraction (B1). Per resource: plan versions in order of
- * time, in each the prices in the plan's order; then the monthly caps per (cap scope, group) over all lines.
+ * Design: charges come from period totals alone, each an exact fraction (B1). Per resource: one line per item and
+ * plan version, allowances shared by the versions of an item; then the monthly caps per (cap scope, group) over all lines.
  * Invariants (the lease rests on them): the sum of charges never falls when a quantity grows; one more unit of a
- * quantity never costs more than the highest price of its item among the resource's versions; caps depend on the
+ * quantity never costs more than the price of its own version; caps depend on the
  * assignments, not on use, so that a first unit under a new version cannot make the sum jump.
  * Units: pico, exact.
  */
@@ -33,48 +33,65 @@ export function priceTotals(input: PricingInput): readonly UsageLine[] {
   return applyCaps(lines, capsByScope(input));
 }
 
+/** One price of one version with what the resource used under it; not yet told how much of it is free. */
+interface PricedUse {
+  readonly assignment: Assignment;
+  readonly plan: PlanVersion;
+  readonly price: Price;
+  readonly charged: readonly UsageTotal[];
+}
+
 function priceResource(
   assignments: readonly Assignment[],
   plans: ReadonlyMap<string, PlanVersion>,
   totals: readonly UsageTotal[],
 ): UsageLine[] {
-  const lines: UsageLine[] = [];
+  const uses: PricedUse[] = [];
   const byVersion = groupBy(totals, (total) => total.planVersionId);
-  // What earlier versions used of an item's allowance is gone: a change of plan never hands it out twice.
-  const allowanceUsed = new Map<string, bigint>();
-  const seen = new Set<string>();
-  for (const assignment of assignments) {
-    const plan = plans.get(assignment.planVersionId);
-    if (plan === undefined || seen.has(plan.planVersionId)) continue;
-    seen.add(plan.planVersionId);
-    const ofVersion = byVersion.get(plan.planVersionId) ?? [];
+  for (const [planVersionId, ofVersion] of byVersion) {
+    const assignment = assignments.find((each) => each.planVersionId === planVersionId);
+    const plan = plans.get(planVersionId);
+    if (assignment === undefined || plan === undefined) continue;
     for (const price of plan.prices) {
       const charged = ofVersion.filter(
-        (t) => t.meter === price.meter && chargesIn(price, t.state as PowerState),
+        (total) => total.meter === price.meter && chargesIn(price, total.state as PowerState),
       );
-      if (charged.length === 0) continue;
-      const key = allowanceKey(price);
-      const line = usageLine(assignment, plan, price, charged, allowanceUsed.get(key) ?? 0n);
-      if (line.quantity === 0n) continue;
-      allowanceUsed.set(key, (allowanceUsed.get(key) ?? 0n) + line.includedQuantity);
-      lines.push(line);
+      if (charged.some((total) => total.quantity > 0n)) uses.push({ assignment, plan, price, charged });
     }
   }
-  return lines;
+  return [...groupBy(uses, (use) => allowanceKey(use.price)).values()].flatMap(priceOfItem);
+}
+
+/**
+ * The lines of one item, one per version. Versions share the item's allowance and the dearest use takes it first: in
+ * the tenant's favour, the same in any order of arrival, and it keeps the rater's slope at each version's own price.
+ */
+function priceOfItem(uses: readonly PricedUse[]): UsageLine[] {
+  const dearestFirst = [...uses].sort(
+    (a, b) => comparePrice(b.price, a.price) || (a.assignment.fromNs < b.assignment.fromNs ? -1 : 1),
+  );
+  let allowanceUsed = 0n;
+  return dearestFirst.map((use) => {
+    const line = usageLine(use, allowanceUsed);
+    allowanceUsed += line.includedQuantity;
+    return line;
+  });
+}
+
+function comparePrice(a: Price, b: Price): -1 | 0 | 1 {
+  return compareRatio(
+    ratio(a.model.amountPico, a.model.perQuantity),
+    ratio(b.model.amountPico, b.model.perQuantity),
+  );
 }
 
 /** Prices of different versions share an allowance when they are the same item on the same meter. */
-export function allowanceKey(price: Pick<Price, 'item' | 'meter'>): string {
+function allowanceKey(price: Price): string {
   return `${price.item} ${price.meter}`;
 }
 
-function usageLine(
-  assignment: Assignment,
-  plan: PlanVersion,
-  price: Price,
-  charged: readonly UsageTotal[],
-  allowanceUsed: bigint,
-): UsageLine {
+function usageLine(use: PricedUse, allowanceUsed: bigint): UsageLine {
+  const { assignment, plan, price, charged } = use;
   let quantity = 0n;
   for (const total of charged) quantity += total.quantity;
   const { includedQuantity, grossPico } = priceQuantity(price.model, quantity, allowanceUsed);

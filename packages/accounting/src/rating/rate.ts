@@ -43,7 +43,7 @@ export function rate(
 
 /** Rates usage already folded: kept totals, forecasts, estimates, slices on loan. Errors: as `rate`. */
 export function rateTotals(terms: RatingTerms, usage: UsageTotals): Result<RatedPeriod> {
-  const pricing = prepare(terms, usage.totals);
+  const pricing = prepare(terms, usage);
   if (!pricing.ok) return pricing;
   const totals = decideUncutSpans(pricing.value, usage);
   const lines: ChargeLine[] = [...priceTotals({ ...pricing.value, totals }), ...terms.fees.map(fixedLine)];
@@ -58,7 +58,7 @@ export function rateTotals(terms: RatingTerms, usage: UsageTotals): Result<Rated
   });
 }
 
-function prepare(terms: RatingTerms, totals: readonly UsageTotal[]): Result<PricingInput> {
+function prepare(terms: RatingTerms, usage: UsageTotals): Result<PricingInput> {
   const assignments = indexAssignments(terms.period, terms.assignments);
   if (!assignments.ok) return assignments;
   const plans = new Map(terms.planVersions.map((plan) => [plan.planVersionId, plan]));
@@ -81,7 +81,7 @@ function prepare(terms: RatingTerms, totals: readonly UsageTotal[]): Result<Pric
       }
     }
   }
-  for (const total of totals) {
+  for (const total of [...usage.totals, ...usage.undecided.flatMap((span) => span.records)]) {
     const bad =
       total.quantity < 0n ? 'a negative quantity' : isPowerState(total.state) ? '' : 'an unknown power state';
     if (bad !== '') {
@@ -92,6 +92,8 @@ function prepare(terms: RatingTerms, totals: readonly UsageTotal[]): Result<Pric
         state,
       });
     }
+  }
+  for (const total of usage.totals) {
     const covered = assignments.value
       .get(total.resourceId)
       ?.some((each) => each.planVersionId === total.planVersionId);
@@ -103,24 +105,23 @@ function prepare(terms: RatingTerms, totals: readonly UsageTotal[]): Result<Pric
       });
     }
   }
-  return ok({ plans, assignments: assignments.value, totals });
+  return ok({ plans, assignments: assignments.value, totals: usage.totals });
 }
 
 /**
- * Gives each uncut span over a change of plan to the version that makes the bill lower, the earlier one on a tie (A3).
- * Spans are decided one after the other in order of time, so the outcome does not depend on the order of records.
+ * Gives uncut spans over a change of plan to the version that makes the bill lower, the earlier one on a tie (A3).
+ * Spans that missed the same change inside one cap scope (a domain and its volumes) are decided together; groups are
+ * decided in order of time, so the outcome does not depend on the order of records.
  */
 function decideUncutSpans(pricing: PricingInput, usage: UsageTotals): readonly UsageTotal[] {
   let totals = usage.totals;
-  const spans = [...usage.undecided].sort(bySpan);
-  for (const span of spans) {
-    const related = relatedResources(pricing.assignments, span.resourceId);
+  for (const spans of groupSpans(pricing.assignments, usage.undecided)) {
+    const related = relatedResources(pricing.assignments, spans);
     const near = totals.filter((total) => related.has(total.resourceId));
     let best: { readonly amount: Ratio; readonly added: readonly UsageTotal[] } | undefined;
-    for (const planVersionId of span.planVersionIds) {
-      const added = totalsOfSpan(span, planVersionId);
-      const lines = priceTotals({ ...pricing, totals: merged(near, added) });
-      const amount = totalOf(lines);
+    for (const planVersionId of spans[0]?.planVersionIds ?? []) {
+      const added = spans.flatMap((span) => totalsOfSpan(span, planVersionId));
+      const amount = totalOf(priceTotals({ ...pricing, totals: merged(near, added) }));
       if (best === undefined || compareRatio(amount, best.amount) < 0) best = { amount, added };
     }
     if (best !== undefined) totals = merged(totals, best.added);
@@ -128,10 +129,29 @@ function decideUncutSpans(pricing: PricingInput, usage: UsageTotals): readonly U
   return totals;
 }
 
-/** Resources whose charges can move together: those that share a cap scope with this one. */
-function relatedResources(assignments: AssignmentsByResource, resourceId: string): ReadonlySet<string> {
-  const scopes = new Set((assignments.get(resourceId) ?? []).map((assignment) => assignment.capScopeId));
-  const related = new Set<string>([resourceId]);
+function groupSpans(
+  assignments: AssignmentsByResource,
+  undecided: readonly UndecidedSpan[],
+): Iterable<readonly UndecidedSpan[]> {
+  const groups = new Map<string, UndecidedSpan[]>();
+  for (const span of [...undecided].sort(bySpan)) {
+    const scope = assignments.get(span.resourceId)?.[0]?.capScopeId;
+    const key = JSON.stringify([scope, span.planVersionIds]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [span]);
+    else group.push(span);
+  }
+  return groups.values();
+}
+
+/** Resources whose charges can move together: those that share a cap scope with the spans'. */
+function relatedResources(
+  assignments: AssignmentsByResource,
+  spans: readonly UndecidedSpan[],
+): ReadonlySet<string> {
+  const related = new Set(spans.map((span) => span.resourceId));
+  const own = [...related].flatMap((resourceId) => assignments.get(resourceId) ?? []);
+  const scopes = new Set(own.map((assignment) => assignment.capScopeId));
   for (const [id, list] of assignments) {
     if (list.some((assignment) => scopes.has(assignment.capScopeId))) related.add(id);
   }
