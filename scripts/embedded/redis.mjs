@@ -29,7 +29,13 @@ const startTimeoutMs = 30_000;
  * @returns {Promise<EmbeddedRedis>}
  * @throws {Refusal} when there is no Redis and none can be had, or it does not come up.
  */
-export async function startRedis({ folder, port, cacheFolder = defaultCache, isDurable = true, databases = 16 }) {
+export async function startRedis({
+  folder,
+  port,
+  cacheFolder = defaultCache,
+  isDurable = true,
+  databases = 16,
+}) {
   fs.mkdirSync(folder, { recursive: true });
   const password = keptSecret(path.join(folder, 'password'));
   const running = await findRunning(folder, password);
