@@ -42,9 +42,9 @@ export interface EventMap {
   'tenant.created': { name: string };
   'api_key.created': { name: string; scopes: string[] };
   'api_key.revoked': { name: string };
-  'host.booted': { name: string; boot: string };
-  'host.frozen': { name: string; reason: string };
-  'reading.conflict': { incarnation_id: string; seq: string; detail: string };
+  'host.booted': { epoch: number | string };
+  'host.frozen': { epoch: number | string; detail: string };
+  'reading.conflict': { incarnation: string; seq: number | string; kind: string; detail: string };
 }
 
 export type EventType = keyof EventMap;

@@ -1,9 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { LoggerModule } from 'nestjs-pino';
 import { Config } from './config.js';
 import { Database } from './database.js';
 import { EventFeed } from './event-feed.js';
+import { LimitRequests } from './http/limit-requests.guard.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestLogging } from './http/request-logging.js';
 import { ValidateRoute } from './http/validate-route.js';
@@ -48,6 +49,7 @@ export class PlatformModule {
         ...services,
         Relay,
         { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_GUARD, useClass: LimitRequests },
         { provide: APP_INTERCEPTOR, useClass: ValidateRoute },
       ],
       exports: [Config, ...services],

@@ -3,10 +3,7 @@ import type { Params } from 'nestjs-pino';
 import type { Config } from '../config.js';
 
 /** What the guard notes on the raw request for the log. */
-export interface LoggedRequest extends IncomingMessage {
-  id?: string;
-  loggedTenantId?: string | null;
-}
+export type LoggedRequest = IncomingMessage & { loggedTenantId?: string | null };
 
 /** One JSON line per answer: request id, tenant, method, path, status, time. No headers, no bodies, no secrets. */
 export function requestLogging(config: Config): Params {
@@ -14,7 +11,7 @@ export function requestLogging(config: Config): Params {
     pinoHttp: {
       level: config.logLevel,
       base: undefined,
-      genReqId: (request: LoggedRequest) => request.id ?? 'none',
+      genReqId: (request: IncomingMessage) => request.id,
       customAttributeKeys: { reqId: 'request_id', responseTime: 'ms' },
       quietReqLogger: true,
       serializers: {
