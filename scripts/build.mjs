@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { filesBelow, isEntry, main, Refusal, root, run, whenChanged } from './checkout.mjs';
 import { generate } from './generate.mjs';
+import { install } from './install.mjs';
 
 const dashboard = path.join(root, 'apps', 'dashboard');
 
@@ -83,6 +84,7 @@ export function dashboardServer() {
 
 if (isEntry(import.meta.url)) {
   await main(async () => {
+    if (process.argv.includes('--install')) console.log('install:', await install());
     console.log('generate:', await generate());
     console.log('packages:', await buildPackages());
     console.log('dashboard:', await buildDashboard());
