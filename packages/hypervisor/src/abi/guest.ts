@@ -1,0 +1,69 @@
+import type { BlockFrontend } from './block.js';
+import type { ShutdownReason } from './power.js';
+import type { SocketFrontend } from './sockets.js';
+
+export type DomId = number;
+export type EventPort = number;
+
+/** A call into Xen. Everything in it was written by a guest and is checked by the dispatcher. */
+export type Hypercall =
+  | { op: 'event_channel_op'; cmd: 'send'; port: EventPort }
+  | { op: 'event_channel_op'; cmd: 'bind_ipi'; vcpu: number }
+  | { op: 'vcpu_op'; cmd: 'get_runstate_info' }
+  | { op: 'sched_op'; cmd: 'shutdown'; reason: ShutdownReason };
+
+/** A negative Xen errno, or the call's result. */
+export type HypercallAnswer = number | readonly bigint[];
+
+/** What follows once the work of an exit is paid for. */
+export type GuestThen =
+  | { do: 'continue' }
+  | { do: 'yield' }
+  /** Sleep until an event is pending, or until host time `untilNs`. Answers at once when one is pending. */
+  | { do: 'block'; untilNs?: bigint }
+  | { do: 'hypercall'; call: Hypercall }
+  | { do: 'shutdown'; reason: ShutdownReason }
+  | { do: 'crash'; message: string };
+
+/** One exit of a guest: `workNs` has to be paid in scheduler time, slice by slice, before `then` happens. */
+export interface GuestExit {
+  workNs: bigint;
+  /** Driver domains only: the domain this piece of work is for. */
+  onBehalfOf?: DomId;
+  then: GuestThen;
+}
+
+/**
+ * The contract between the scheduler and whatever executes a domain. `run` executes a vCPU up to its next exit. A guest
+ * that executes before it reports (a preempted program) stays within `budgetNs`; one that declares its work may
+ * declare any amount. `entry` is the answer of the hypercall that ended the last run, if one did. A guest never throws
+ * past this call: what goes wrong inside is a crash exit.
+ */
+export interface Guest {
+  run(vcpu: number, budgetNs: bigint, entry: HypercallAnswer | undefined): GuestExit;
+}
+
+/** What a guest finds when it boots: Xen's start info and shared info. */
+export interface StartInfo {
+  domId: DomId;
+  name: string;
+  id: string;
+  hostName: string;
+  vcpus: number;
+  memoryFrames: number;
+  commandLine: string;
+  /** Differs per domain, fixed by the host's seed. */
+  seed: number;
+  /** Reading the time costs nothing, as in Xen's shared page. */
+  systemTimeNs(): bigint;
+  /** Ports that became pending since the last call. */
+  takePendingPorts(): EventPort[];
+  disks: readonly BlockFrontend[];
+  sockets: SocketFrontend;
+}
+
+/** A guest system that can be built into a domain. */
+export interface GuestImage {
+  name: string;
+  boot(info: StartInfo): Guest;
+}

@@ -1,0 +1,50 @@
+import type { DomId } from '../abi/guest.js';
+import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
+import type { MeterReading } from '../meter/reading.js';
+
+/**
+ * What happened, in order. Readings in events are cuts: taken exactly at `atNs`, with the values up to that instant
+ * and the state from then on.
+ */
+export type HostEvent =
+  | { type: 'domain.created'; atNs: bigint; domId: DomId; id: string; name: string }
+  /** Charging of a domain begins: its first unpause. */
+  | { type: 'incarnation.opened'; atNs: bigint; domId: DomId | null; id: string; reading: MeterReading }
+  | {
+      type: 'domain.state';
+      atNs: bigint;
+      domId: DomId;
+      id: string;
+      state: PowerState;
+      cause: PauseCause | ShutdownReason;
+      reading: MeterReading;
+    }
+  | { type: 'domain.resized'; atNs: bigint; domId: DomId; id: string; reading: MeterReading }
+  | { type: 'domain.shutdown'; atNs: bigint; domId: DomId; id: string; reason: ShutdownReason }
+  | { type: 'domain.crashed'; atNs: bigint; domId: DomId; id: string; message: string }
+  | { type: 'domain.destroyed'; atNs: bigint; domId: DomId; id: string }
+  /** The last reading of a domain's or volume's life. */
+  | { type: 'incarnation.closed'; atNs: bigint; domId: DomId | null; id: string; reading: MeterReading }
+  | { type: 'volume.opened'; atNs: bigint; id: string }
+  | { type: 'volume.closed'; atNs: bigint; id: string }
+  | { type: 'allowance.warned'; atNs: bigint; allowanceId: string; drawn: bigint; balance: bigint }
+  | {
+      type: 'allowance.exhausted';
+      atNs: bigint;
+      allowanceId: string;
+      drawn: bigint;
+      balance: bigint;
+      /** What was done to the running members. */
+      policy: 'warn' | 'throttle' | 'pause';
+      domIds: DomId[];
+      ids: string[];
+    }
+  | {
+      type: 'allowance.resumed';
+      atNs: bigint;
+      allowanceId: string;
+      drawn: bigint;
+      balance: bigint;
+      domIds: DomId[];
+      ids: string[];
+    };

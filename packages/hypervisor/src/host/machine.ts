@@ -1,0 +1,299 @@
+import { assert } from '../base/assert.js';
+import { BoundedQueue } from '../base/bounded-queue.js';
+import { Prng } from '../base/prng.js';
+import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
+import { Allowances } from '../allowance/allowances.js';
+import type { Domain } from '../domain/domain.js';
+import { LIMITS } from '../limits.js';
+import { FrameTable } from '../memory/frame-table.js';
+import { Incarnation } from '../meter/incarnation.js';
+import { type MeterReading, readIncarnation } from '../meter/reading.js';
+import type { DomainMeter, Meter, ResourceKind, VolumeMeter } from '../meter/vector.js';
+import { restartCapBudget } from '../sched/cap-budget.js';
+import { Scheduler } from '../sched/scheduler.js';
+import { Clock } from '../time/clock.js';
+import { Timers } from '../time/timers.js';
+import type { HostConfig } from './host-config.js';
+import type { HostEvent } from './host-events.js';
+import { executeGuest } from './execute-guest.js';
+
+/** How many driver domains may work for one domain at the same time. */
+const DRIVER_VCPUS = 2n;
+
+export interface Volume {
+  id: string;
+  sizeBytes: bigint;
+  incarnation: Incarnation;
+  attachedTo: Domain | null;
+}
+
+/**
+ * Design: what the parts of a host share: time, CPUs, frames, the live domains, volumes and incarnations, the
+ * allowances and the events not yet drained. The files beside this one act on it.
+ * Invariants: a domain or volume has at most one open incarnation; serials count up from 1 without a gap.
+ */
+export class Machine {
+  readonly clock = new Clock();
+  readonly timers = new Timers(this.clock);
+  readonly sched: Scheduler;
+  readonly frames: FrameTable;
+  readonly prng: Prng;
+  readonly allowances: Allowances;
+  readonly domains = new Map<number, Domain>();
+  readonly domainsById = new Map<string, Domain>();
+  readonly volumes = new Map<string, Volume>();
+  /** Open incarnations of what is billed. */
+  readonly incarnations = new Map<number, Incarnation>();
+  /** What closed incarnations had counted, for the conservation check. */
+  readonly closedTotals = new Map<Meter, bigint>();
+  readonly events = new BoundedQueue<HostEvent>(LIMITS.eventsQueuedMax);
+  readonly stats = { hypercalls: 0, eventsSent: 0, guestExits: 0 };
+  /** Called when exhausted allowances opened again, so that backends try what they hold. */
+  releaseHolds: () => void = () => undefined;
+  private nextSerial = 1;
+
+  constructor(readonly config: HostConfig) {
+    this.frames = new FrameTable(config.frames, config.xenFrames);
+    this.prng = new Prng(config.seed);
+    this.sched = new Scheduler(this.clock, this.timers, config.pcpus, {
+      execute: (vcpu) => executeGuest(this, vcpu),
+      incarnationOf: (domId) => this.domains.get(domId)?.incarnation ?? null,
+    });
+    this.allowances = new Allowances(this.clock, this.timers, {
+      incarnationOf: (id) =>
+        this.domainsById.get(id)?.incarnation ?? this.volumes.get(id)?.incarnation ?? null,
+      settle: (incarnation) => this.settle(incarnation),
+      rateOf: (incarnation, meter) => this.rateOf(incarnation, meter),
+      warned: (a) => {
+        const { drawn, balance } = a.status();
+        this.emit({
+          type: 'allowance.warned',
+          atNs: this.clock.nowNs,
+          allowanceId: a.spec.id,
+          drawn,
+          balance,
+        });
+      },
+      exhausted: (a) => {
+        const status = a.status();
+        const domIds = this.applyPolicies(a.spec.members);
+        const ids = domIds.map((domId) => (this.domains.get(domId) as Domain).identity.id);
+        const { drawn, balance, policy } = status;
+        this.emit({
+          type: 'allowance.exhausted',
+          atNs: this.clock.nowNs,
+          allowanceId: a.spec.id,
+          drawn,
+          balance,
+          policy,
+          domIds,
+          ids,
+        });
+      },
+      reopened: (a) => {
+        const domIds = this.applyPolicies(a.spec.members);
+        const ids = domIds.map((domId) => (this.domains.get(domId) as Domain).identity.id);
+        const { drawn, balance } = a.status();
+        this.emit({
+          type: 'allowance.resumed',
+          atNs: this.clock.nowNs,
+          allowanceId: a.spec.id,
+          drawn,
+          balance,
+          domIds,
+          ids,
+        });
+        this.releaseHolds();
+      },
+    });
+  }
+
+  get nowNs(): bigint {
+    return this.clock.nowNs;
+  }
+
+  emit(event: HostEvent): void {
+    assert(this.events.push(event), 'host events are not drained');
+  }
+
+  /** Lets time pass to exactly `untilNs`, through every instant at which something happens. */
+  advance(untilNs: bigint): void {
+    assert(untilNs >= this.nowNs, () => `the host cannot go back from ${this.nowNs} to ${untilNs}`);
+    for (;;) {
+      const timerNs = this.timers.nextNs;
+      const pcpuNs = this.sched.nextNs;
+      const nextNs = timerNs === null || (pcpuNs !== null && pcpuNs < timerNs) ? pcpuNs : timerNs;
+      if (nextNs === null || nextNs > untilNs) break;
+      this.clock.advance(nextNs < this.nowNs ? this.nowNs : nextNs);
+      this.timers.fireDue();
+      this.sched.stepDue();
+    }
+    this.clock.advance(untilNs);
+  }
+
+  openIncarnation(kind: ResourceKind, resourceId: string, state: PowerState, billed: boolean): Incarnation {
+    const serial = billed ? this.nextSerial : 0;
+    const incarnation = new Incarnation(serial, kind, resourceId, this.nowNs, state);
+    if (!billed) return incarnation;
+    this.nextSerial += 1;
+    this.incarnations.set(serial, incarnation);
+    return incarnation;
+  }
+
+  /** Tells allowances and the owner, once the resource and its levels are in place. */
+  announceOpened(incarnation: Incarnation, domId: number | null): void {
+    const reading = readIncarnation(incarnation, this.nowNs);
+    this.emit({ type: 'incarnation.opened', atNs: this.nowNs, domId, id: incarnation.resourceId, reading });
+    this.allowances.opened(incarnation);
+  }
+
+  /** The final reading of a settled incarnation. */
+  closeIncarnation(incarnation: Incarnation, domId: number | null): MeterReading {
+    incarnation.close(this.nowNs);
+    const reading = readIncarnation(incarnation, this.nowNs);
+    if (!this.incarnations.delete(incarnation.serial)) return reading;
+    const closed: readonly Meter[] =
+      incarnation.kind === 'domain' ? CONSERVED_DOMAIN_METERS : CONSERVED_VOLUME_METERS;
+    for (const meter of closed) {
+      this.closedTotals.set(meter, (this.closedTotals.get(meter) ?? 0n) + incarnation.total(meter));
+    }
+    this.allowances.closed(incarnation);
+    this.emit({ type: 'incarnation.closed', atNs: this.nowNs, domId, id: incarnation.resourceId, reading });
+    return reading;
+  }
+
+  /** Brings an incarnation's meters up to now. */
+  settle(incarnation: Incarnation): void {
+    if (incarnation.closedNs !== null) return;
+    incarnation.accrue(this.nowNs);
+    if (incarnation.kind !== 'domain') return;
+    this.sched.settleAll();
+    const domain = this.domainsById.get(incarnation.resourceId);
+    if (domain?.incarnation !== incarnation) return;
+    for (const vcpu of domain.vcpus) this.sched.accrueRunstate(vcpu);
+  }
+
+  settleEverything(): void {
+    this.sched.settleAll();
+    for (const incarnation of this.incarnations.values()) this.settle(incarnation);
+    for (const domain of this.domains.values()) {
+      if (domain.identity.driver) for (const vcpu of domain.vcpus) this.sched.accrueRunstate(vcpu);
+    }
+  }
+
+  hold(domain: Domain, cause: PauseCause): void {
+    if (domain.holds.has(cause)) return;
+    this.change(domain, cause, () => domain.holds.add(cause));
+  }
+
+  release(domain: Domain, cause: PauseCause): void {
+    if (!domain.holds.has(cause)) return;
+    this.change(domain, cause, () => domain.holds.delete(cause));
+  }
+
+  end(domain: Domain, reason: ShutdownReason, message: string): void {
+    if (domain.ended !== null) return;
+    this.change(domain, reason, () => {
+      domain.ended = reason;
+      domain.crashMessage = message;
+    });
+    const { domId, id } = domain.identity;
+    const atNs = this.nowNs;
+    if (reason === 'crash') this.emit({ type: 'domain.crashed', atNs, domId, id, message });
+    else this.emit({ type: 'domain.shutdown', atNs, domId, id, reason });
+  }
+
+  /** Raises a port of a domain and wakes a vCPU for it: the bound one, or any that sleeps. */
+  notify(domain: Domain, port: number, vcpuId: number): void {
+    if (domain.destroyed) return;
+    domain.events.raise(port);
+    const bound = domain.vcpus[vcpuId];
+    const sleeper = bound?.blocked ? bound : domain.vcpus.find((v) => v.blocked);
+    if (sleeper !== undefined) this.sched.wake(sleeper);
+  }
+
+  shutDown(domain: Domain, reason: ShutdownReason): void {
+    this.end(domain, reason, reason === 'crash' ? 'the guest asked for it' : '');
+  }
+
+  /** Applies what allowances ask of these domains; the answer is those it changed. */
+  applyPolicies(ids: readonly string[]): number[] {
+    const changed: number[] = [];
+    for (const id of ids) {
+      const domain = this.domainsById.get(id);
+      if (domain === undefined) continue;
+      const { pause, throttle } = this.allowances.policyFor(id);
+      const throttleCap = throttle ? LIMITS.throttleCapPercent : 0;
+      const differs = pause !== domain.holds.has('allowance') || throttleCap !== domain.throttleCap;
+      if (!differs) continue;
+      changed.push(domain.identity.domId);
+      if (throttleCap !== domain.throttleCap) {
+        this.sched.settleAll();
+        domain.throttleCap = throttleCap;
+        if (domain.effectiveCap > 0) restartCapBudget(domain, this.nowNs);
+        this.sched.capChanged(domain);
+      }
+      if (pause) this.hold(domain, 'allowance');
+      else this.release(domain, 'allowance');
+    }
+    return changed;
+  }
+
+  /** Changes what a domain may do, with its meters exact at this instant on both sides. */
+  private change(domain: Domain, cause: PauseCause | ShutdownReason, act: () => void): void {
+    const before = domain.power;
+    if (domain.incarnation !== null) this.settle(domain.incarnation);
+    act();
+    const after = domain.power;
+    if (domain.incarnation === null && after === 'running') this.open(domain);
+    for (const vcpu of domain.vcpus) this.sched.refresh(vcpu);
+    if (before === after || domain.incarnation === null) return;
+    domain.incarnation.setState(after, this.nowNs);
+    if (domain.identity.driver) return;
+    const { domId, id } = domain.identity;
+    const reading = readIncarnation(domain.incarnation, this.nowNs);
+    this.emit({ type: 'domain.state', atNs: this.nowNs, domId, id, state: after, cause, reading });
+    this.allowances.changed(id);
+  }
+
+  private open(domain: Domain): void {
+    const { domId, id, driver } = domain.identity;
+    const incarnation = this.openIncarnation('domain', id, 'running', !driver);
+    domain.incarnation = incarnation;
+    incarnation.setLevel('memory.frame_ns', BigInt(domain.memoryFrames), this.nowNs);
+    incarnation.setState('running', this.nowNs);
+    for (const vcpu of domain.vcpus) this.sched.startClock(vcpu);
+    if (!driver) this.announceOpened(incarnation, domId);
+  }
+
+  private rateOf(incarnation: Incarnation, meter: Meter): bigint {
+    const level = incarnation.level(meter);
+    if (level > 0n || incarnation.kind === 'volume') return level;
+    const domain = this.domainsById.get(incarnation.resourceId);
+    if (domain === undefined) return 0n;
+    const vcpus = domain.vcpus.length;
+    const executing = incarnation.state === 'running' ? BigInt(Math.min(vcpus, this.config.pcpus)) : 0n;
+    switch (meter) {
+      case 'cpu.ns':
+      case 'runstate.running.ns':
+        return executing;
+      case 'cpu.onbehalf.ns':
+        return DRIVER_VCPUS;
+      case 'runstate.runnable.ns':
+      case 'runstate.blocked.ns':
+      case 'runstate.offline.ns':
+        return BigInt(vcpus);
+      default:
+        return 0n;
+    }
+  }
+}
+
+export const CONSERVED_DOMAIN_METERS: readonly DomainMeter[] = [
+  'cpu.ns',
+  'cpu.onbehalf.ns',
+  'net.public.rx.bytes',
+  'net.public.tx.bytes',
+];
+
+export const CONSERVED_VOLUME_METERS: readonly VolumeMeter[] = ['disk.read.bytes', 'disk.write.bytes'];

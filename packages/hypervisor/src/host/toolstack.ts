@@ -1,0 +1,303 @@
+import { type Answer, answer, refuse } from '../abi/errno.js';
+import { CPU_MODEL } from '../abi/cpu-model.js';
+import type { GuestImage, StartInfo } from '../abi/guest.js';
+import type { PauseCause } from '../abi/power.js';
+import { Domain } from '../domain/domain.js';
+import { LIMITS } from '../limits.js';
+import { readIncarnation } from '../meter/reading.js';
+import { restartCapBudget } from '../sched/cap-budget.js';
+import { checkCap, checkDomainConfig, checkResourceId, checkWeight } from './check-config.js';
+import type { Devices } from './devices.js';
+import type { DomainConfig, VolumeConfig } from './domain-config.js';
+import type { Machine, Volume } from './machine.js';
+
+interface BuildPlan {
+  name: string;
+  id: string;
+  driver: boolean;
+  vcpus: number;
+  weight: number;
+  cap: number;
+  memoryFrames: number;
+  memoryFramesMax: number;
+  volumes: { volume: Volume; readOnly: boolean }[];
+  image: GuestImage;
+  commandLine: string;
+}
+
+/**
+ * Design: builds, controls and takes down domains and volumes. Each building step leaves how to undo it; a failure
+ * undoes what was done in reverse order, so a refused build leaves nothing behind.
+ * Invariants: nothing throws for what a caller passes; a domain is built held (`build`) and never charged before it
+ * first runs; Xen's own work for building is overhead.
+ */
+export class Toolstack {
+  private lastDomId = 0;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly devices: Devices,
+  ) {}
+
+  /** EINVAL, EEXIST (id in use), ENODEV (volume not open), EBUSY (volume attached), ENOMEM, EIO (the image failed). */
+  createDomain(config: DomainConfig): Answer<number> {
+    const fault = checkDomainConfig(config);
+    if (fault !== null) return refuse('EINVAL', fault);
+    if (this.machine.domainsById.has(config.id) || this.machine.volumes.has(config.id)) {
+      return refuse('EEXIST', `id: ${config.id} is in use on this host`);
+    }
+    const volumes: BuildPlan['volumes'] = [];
+    for (const { volumeId, readOnly } of config.volumes ?? []) {
+      const volume = this.machine.volumes.get(volumeId);
+      if (volume === undefined) return refuse('ENODEV', `volumes: ${volumeId} is not open on this host`);
+      if (volume.attachedTo !== null) return refuse('EBUSY', `volumes: ${volumeId} is attached to a domain`);
+      if (this.devices.block.busy(volumeId))
+        return refuse('EBUSY', `volumes: ${volumeId} has transfers in flight`);
+      volumes.push({ volume, readOnly: readOnly ?? false });
+    }
+    const { name, id, vcpus, memoryFrames, image } = config;
+    const built = this.build({
+      name,
+      id,
+      driver: false,
+      vcpus,
+      weight: config.weight ?? LIMITS.weightDefault,
+      cap: config.cap ?? 0,
+      memoryFrames,
+      memoryFramesMax: config.memoryFramesMax ?? memoryFrames,
+      volumes,
+      image,
+      commandLine: config.commandLine ?? '',
+    });
+    if (!built.ok) return built;
+    const domId = built.value.identity.domId;
+    this.machine.emit({ type: 'domain.created', atNs: this.machine.nowNs, domId, id, name });
+    this.machine.applyPolicies([id]);
+    return answer(domId);
+  }
+
+  /** A domain of the host itself; it runs at once. */
+  createDriverDomain(image: GuestImage, memoryFrames: number): Answer<Domain> {
+    const built = this.build({
+      name: image.name,
+      id: `driver-${image.name}`,
+      driver: true,
+      vcpus: 1,
+      weight: LIMITS.weightDefault * 4,
+      cap: 0,
+      memoryFrames,
+      memoryFramesMax: memoryFrames,
+      volumes: [],
+      image,
+      commandLine: '',
+    });
+    if (built.ok) this.machine.release(built.value, 'build');
+    return built;
+  }
+
+  /** The first time clears `build`. ESRCH; EINVAL when this cause does not hold it; EPERM for `allowance`. */
+  unpause(domId: number, cause: PauseCause = 'build'): Answer<null> {
+    const found = this.controllable(domId, cause);
+    if (!found.ok) return found;
+    if (!found.value.holds.has(cause))
+      return refuse('EINVAL', `cause: ${cause} does not hold domain ${domId}`);
+    this.machine.release(found.value, cause);
+    return answer(null);
+  }
+
+  /** Holds the domain for one more cause; the same cause holds it once. ESRCH, EPERM, EINVAL for `build`. */
+  pause(domId: number, cause: PauseCause): Answer<null> {
+    if (cause === 'build') return refuse('EINVAL', 'cause: build belongs to the domain builder');
+    const found = this.controllable(domId, cause);
+    if (!found.ok) return found;
+    this.machine.hold(found.value, cause);
+    return answer(null);
+  }
+
+  /** Stops the guest and keeps its memory; the first end wins. ESRCH. */
+  shutdownDomain(domId: number, reason: 'poweroff' | 'reboot'): Answer<null> {
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    this.machine.end(domain, reason, '');
+    return answer(null);
+  }
+
+  /** Takes a domain down at once; its final reading is in the events. ESRCH; EPERM for a driver domain. */
+  destroyDomain(domId: number): Answer<null> {
+    const { machine } = this;
+    const domain = machine.domains.get(domId);
+    if (domain === undefined) return refuse('ESRCH', `domain ${domId}`);
+    if (domain.identity.driver) return refuse('EPERM', `domain ${domId} is a driver domain`);
+    if (domain.incarnation !== null) machine.settle(domain.incarnation);
+    domain.destroyed = true;
+    machine.sched.forget(domain);
+    this.devices.disconnect(domain);
+    if (domain.incarnation !== null) machine.closeIncarnation(domain.incarnation, domId);
+    domain.incarnation = null;
+    for (const id of domain.volumeIds) {
+      const volume = machine.volumes.get(id);
+      if (volume !== undefined) volume.attachedTo = null;
+    }
+    domain.events.close();
+    machine.frames.release(domId);
+    machine.domains.delete(domId);
+    machine.domainsById.delete(domain.identity.id);
+    machine.sched.addOverhead(CPU_MODEL.domainDestroyNs);
+    machine.emit({ type: 'domain.destroyed', atNs: machine.nowNs, domId, id: domain.identity.id });
+    return answer(null);
+  }
+
+  /** Percent of one pCPU, 0 for none. ESRCH, EINVAL. */
+  setCap(domId: number, cap: number): Answer<null> {
+    const fault = checkCap(cap);
+    if (fault !== null) return refuse('EINVAL', fault);
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    this.machine.sched.settleAll();
+    domain.cap = cap;
+    if (domain.effectiveCap > 0) restartCapBudget(domain, this.machine.nowNs);
+    this.machine.sched.capChanged(domain);
+    this.resized(domain);
+    return answer(null);
+  }
+
+  /** 1 to 65535. ESRCH, EINVAL. */
+  setWeight(domId: number, weight: number): Answer<null> {
+    const fault = checkWeight(weight);
+    if (fault !== null) return refuse('EINVAL', fault);
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    domain.weight = weight;
+    this.resized(domain);
+    return answer(null);
+  }
+
+  /** The volume exists from now on, attached or not, and its space is metered. EINVAL, EEXIST. */
+  openVolume(config: VolumeConfig): Answer<null> {
+    const { machine } = this;
+    const fault = checkResourceId(config.id);
+    if (fault !== null) return refuse('EINVAL', fault);
+    const { id, sizeBytes } = config;
+    if (sizeBytes <= 0n || sizeBytes % 512n !== 0n || sizeBytes > LIMITS.volumeBytesMax) {
+      return refuse(
+        'EINVAL',
+        `sizeBytes: a multiple of 512 up to ${LIMITS.volumeBytesMax}, got ${sizeBytes}`,
+      );
+    }
+    if (machine.volumes.has(id) || machine.domainsById.has(id)) {
+      return refuse('EEXIST', `id: ${id} is in use on this host`);
+    }
+    const incarnation = machine.openIncarnation('volume', id, 'running', true);
+    incarnation.setLevel('disk.space.byte_ns', sizeBytes, machine.nowNs);
+    machine.volumes.set(id, { id, sizeBytes, incarnation, attachedTo: null });
+    machine.emit({ type: 'volume.opened', atNs: machine.nowNs, id });
+    machine.announceOpened(incarnation, null);
+    return answer(null);
+  }
+
+  /** Ends the volume's life on this host. ENODEV; EBUSY while attached or with transfers in flight. */
+  closeVolume(id: string): Answer<null> {
+    const { machine } = this;
+    const volume = machine.volumes.get(id);
+    if (volume === undefined) return refuse('ENODEV', `volume ${id}`);
+    if (volume.attachedTo !== null) return refuse('EBUSY', `volume ${id} is attached to a domain`);
+    if (this.devices.block.busy(id)) return refuse('EBUSY', `volume ${id} has transfers in flight`);
+    machine.closeIncarnation(volume.incarnation, null);
+    machine.volumes.delete(id);
+    machine.emit({ type: 'volume.closed', atNs: machine.nowNs, id });
+    return answer(null);
+  }
+
+  private controllable(domId: number, cause: PauseCause): Answer<Domain> {
+    if (cause === 'allowance') return refuse('EPERM', 'cause: allowance belongs to the host');
+    if (!['build', 'tenant', 'operator', 'host'].includes(cause))
+      return refuse('EINVAL', `cause: unknown ${String(cause)}`);
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    return answer(domain);
+  }
+
+  private resized(domain: Domain): void {
+    const { machine } = this;
+    if (domain.incarnation === null) return;
+    machine.settle(domain.incarnation);
+    const reading = readIncarnation(domain.incarnation, machine.nowNs);
+    const { domId, id } = domain.identity;
+    machine.emit({ type: 'domain.resized', atNs: machine.nowNs, domId, id, reading });
+  }
+
+  private build(plan: BuildPlan): Answer<Domain> {
+    const { machine } = this;
+    const undo: (() => void)[] = [];
+    const fail = (refusal: Answer<Domain>): Answer<Domain> => {
+      for (const step of undo.reverse()) step();
+      return refusal;
+    };
+    const domId = this.nextDomId();
+    if (domId === null) return refuse('EEXIST', 'no free domain id');
+    const identity = { domId, name: plan.name, id: plan.id, driver: plan.driver };
+    const domain = new Domain(identity, plan);
+    if (!machine.frames.allocate(domId, plan.memoryFrames)) {
+      return refuse('ENOMEM', `memoryFrames: ${machine.frames.freeFrames} free, got ${plan.memoryFrames}`);
+    }
+    undo.push(() => machine.frames.release(domId));
+    domain.memoryFrames = plan.memoryFrames;
+    domain.memoryFramesMax = plan.memoryFramesMax;
+    if (domain.effectiveCap > 0) restartCapBudget(domain, machine.nowNs);
+    machine.domains.set(domId, domain);
+    machine.domainsById.set(plan.id, domain);
+    undo.push(() => {
+      machine.domains.delete(domId);
+      machine.domainsById.delete(plan.id);
+    });
+    const { disks, sockets } = this.devices.connect(domain, plan.volumes);
+    undo.push(() => this.devices.disconnect(domain));
+    for (const { volume } of plan.volumes) {
+      volume.attachedTo = domain;
+      domain.volumeIds.push(volume.id);
+      undo.push(() => {
+        volume.attachedTo = null;
+      });
+    }
+    try {
+      domain.guest = plan.image.boot(this.startInfo(domain, plan, disks, sockets));
+    } catch (thrown) {
+      return fail(refuse('EIO', `image: ${plan.image.name} failed to boot: ${String(thrown)}`));
+    }
+    const buildNs = CPU_MODEL.domainBuildNs + CPU_MODEL.domainBuildPerFrameNs * BigInt(plan.memoryFrames);
+    machine.sched.addOverhead(buildNs);
+    return answer(domain);
+  }
+
+  private startInfo(
+    domain: Domain,
+    plan: BuildPlan,
+    disks: StartInfo['disks'],
+    sockets: StartInfo['sockets'],
+  ): StartInfo {
+    const { machine } = this;
+    return {
+      domId: domain.identity.domId,
+      name: plan.name,
+      id: plan.id,
+      hostName: machine.config.name ?? 'host',
+      vcpus: plan.vcpus,
+      memoryFrames: plan.memoryFrames,
+      commandLine: plan.commandLine,
+      seed: machine.prng.uint32(),
+      systemTimeNs: () => machine.nowNs,
+      takePendingPorts: () => domain.events.takePending(),
+      disks,
+      sockets,
+    };
+  }
+
+  /** Counts up from the last one given and wraps, so that two successive domains never share an id (Xen domid.c). */
+  private nextDomId(): number | null {
+    for (let tried = 0; tried < LIMITS.domIdMax; tried += 1) {
+      this.lastDomId = this.lastDomId >= LIMITS.domIdMax ? 1 : this.lastDomId + 1;
+      if (!this.machine.domains.has(this.lastDomId)) return this.lastDomId;
+    }
+    return null;
+  }
+}

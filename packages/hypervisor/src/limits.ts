@@ -1,0 +1,33 @@
+/** Every ceiling of the machine in one place. Counts unless the name says otherwise. */
+export const LIMITS = {
+  pcpusMax: 64,
+  vcpusPerDomainMax: 32,
+  /** Automatic domain ids run from 1 to the first reserved one (Xen public/xen.h). */
+  domIdMax: 0x7fef,
+  weightMax: 65535,
+  weightDefault: 256,
+  domainNameCharactersMax: 64,
+  resourceIdCharactersMax: 64,
+  volumesPerDomainMax: 16,
+  volumeBytesMax: 1n << 50n,
+  /** One page of blkif requests. */
+  blockRingRequestsMax: 32,
+  /** 11 segments of 8 sectors, as in blkif. */
+  blockRequestSectorsMax: 88,
+  socketRingCommandsMax: 64,
+  socketListenersPerDomainMax: 16,
+  socketConnectionsPerDomainMax: 256,
+  socketBacklogMax: 128,
+  /** Each direction of a connection's data ring. */
+  socketRingBytes: 32 * 1024,
+  /** What the owner may have in flight towards a guest, and the guest towards the owner, beside the rings. */
+  uplinkWindowBytes: 64 * 1024,
+  socketChunkBytesMax: 16 * 1024,
+  eventPortsPerDomainMax: 4096,
+  /** Cap, in percent of one pCPU, of a domain whose throttling allowance is exhausted. */
+  throttleCapPercent: 10,
+  allowancesMax: 4096,
+  allowanceItemsMax: 4096,
+  crashReasonCharactersMax: 200,
+  eventsQueuedMax: 100_000,
+} as const;
