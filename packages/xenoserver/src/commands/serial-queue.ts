@@ -17,12 +17,17 @@ export class SerialQueue {
     this.waiting += 1;
     const before = keys.map((key) => this.tails.get(key) ?? Promise.resolve());
     const run = Promise.all(before).then(task);
-    const tail = run.then(
+    const tail: Promise<void> = run.then(
       () => this.finish(keys, tail),
       () => this.finish(keys, tail),
     );
     for (const key of keys) this.tails.set(key, tail);
     return run;
+  }
+
+  /** Resolves when everything added so far has finished. */
+  async idle(): Promise<void> {
+    await Promise.all(this.tails.values());
   }
 
   private finish(keys: readonly string[], tail: Promise<void>): void {

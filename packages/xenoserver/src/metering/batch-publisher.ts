@@ -39,6 +39,7 @@ export class BatchPublisher {
   private sentUpTo: BatchEntry | null = null;
   private readonly fresh = new Map<BatchEntry, ReadingBatch>();
   private quietSinceNs = 0n;
+  private started = false;
   private readonly window: number;
 
   constructor(private readonly options: PublisherOptions) {
@@ -63,6 +64,7 @@ export class BatchPublisher {
 
   /** Starts sending, the batches of former epochs first; called once `booted` was emitted. */
   start(): Promise<void> {
+    this.started = true;
     return this.send();
   }
 
@@ -105,6 +107,7 @@ export class BatchPublisher {
   }
 
   private send(): Promise<void> {
+    if (!this.started) return Promise.resolve();
     this.sending ??= this.sendWindow();
     return this.sending;
   }

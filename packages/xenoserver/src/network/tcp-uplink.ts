@@ -35,6 +35,8 @@ export interface UplinkOptions {
   bindAddress: string;
   /** Where free ports are looked for: first and last, both included. */
   portRange: { first: number; last: number };
+  /** True for ports of the range that belong to a domain that is not up now. */
+  isReserved?: (hostPort: number) => boolean;
 }
 
 export class TcpUplink implements UplinkPort {
@@ -172,7 +174,7 @@ export class TcpUplink implements UplinkPort {
     // Ports in use here are known; trying only the others keeps the search short.
     const taken = new Set([...this.ports.values()].map((port) => port.hostPort));
     for (let hostPort = first; hostPort <= last; hostPort++) {
-      if (taken.has(hostPort)) continue;
+      if (taken.has(hostPort) || this.options.isReserved?.(hostPort)) continue;
       try {
         return await this.bind(hostPort);
       } catch (error) {
