@@ -1,3 +1,4 @@
+import { joinKey } from '../base/join-key.js';
 import type { Ratio } from '../base/ratio.js';
 import { compareRatio, normaliseRatio, ratio, sumRatios } from '../base/ratio.js';
 import { meterDefinition } from '../catalog/meter.js';
@@ -87,7 +88,7 @@ function comparePrice(a: Price, b: Price): -1 | 0 | 1 {
 
 /** Prices of different versions share an allowance when they are the same item on the same meter. */
 function allowanceKey(price: Price): string {
-  return `${price.item} ${price.meter}`;
+  return joinKey(price.item, price.meter);
 }
 
 function usageLine(use: PricedUse, allowanceUsed: bigint): UsageLine {
@@ -156,7 +157,7 @@ function capsByScope(input: PricingInput): ReadonlyMap<string, bigint> {
   for (const assignments of input.assignments.values()) {
     for (const { capScopeId, planVersionId } of assignments) {
       for (const { group, monthlyCapPico } of input.plans.get(planVersionId)?.caps ?? []) {
-        const key = capKey(capScopeId, group);
+        const key = joinKey(capScopeId, group);
         const known = caps.get(key);
         if (known === undefined || known < monthlyCapPico) caps.set(key, monthlyCapPico);
       }
@@ -168,12 +169,12 @@ function capsByScope(input: PricingInput): ReadonlyMap<string, bigint> {
 function applyCaps(lines: readonly UsageLine[], caps: ReadonlyMap<string, bigint>): readonly UsageLine[] {
   const grossByKey = new Map<string, Ratio>();
   const capped = lines.filter((line) => line.cap !== null);
-  for (const [key, group] of groupBy(capped, (line) => capKey(line.capScopeId, line.cap?.group ?? ''))) {
+  for (const [key, group] of groupBy(capped, (line) => joinKey(line.capScopeId, line.cap?.group ?? ''))) {
     grossByKey.set(key, sumRatios(group.map((line) => line.grossPico)));
   }
   return lines.map((line) => {
     if (line.cap === null) return line;
-    const key = capKey(line.capScopeId, line.cap.group);
+    const key = joinKey(line.capScopeId, line.cap.group);
     const groupGrossPico = grossByKey.get(key) ?? line.grossPico;
     const capPico = caps.get(key) ?? line.cap.capPico;
     const reached = compareRatio(groupGrossPico, ratio(capPico)) > 0;
@@ -186,10 +187,6 @@ function applyCaps(lines: readonly UsageLine[], caps: ReadonlyMap<string, bigint
 function shareOfCap(grossPico: Ratio, cap: CapEffect): Ratio {
   const { num, den } = cap.groupGrossPico;
   return normaliseRatio(ratio(grossPico.num * cap.capPico * den, grossPico.den * num));
-}
-
-function capKey(capScopeId: string, group: string): string {
-  return JSON.stringify([capScopeId, group]);
 }
 
 function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {

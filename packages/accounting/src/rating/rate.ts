@@ -13,7 +13,7 @@ import { RATER_VERSION } from './charge-line.js';
 import { priceTotals } from './price-totals.js';
 import type { PricingInput } from './price-totals.js';
 import type { UndecidedSpan, UsageTotal, UsageTotals } from './total-usage.js';
-import { mergeTotals, totalUsage } from './total-usage.js';
+import { totalUsage } from './total-usage.js';
 
 /** A charge that does not depend on use, owed once in the period. */
 export interface FixedFee {
@@ -121,10 +121,10 @@ function decideUncutSpans(pricing: PricingInput, usage: UsageTotals): readonly U
     let best: { readonly amount: Ratio; readonly added: readonly UsageTotal[] } | undefined;
     for (const planVersionId of spans[0]?.planVersionIds ?? []) {
       const added = spans.flatMap((span) => totalsOfSpan(span, planVersionId));
-      const amount = totalOf(priceTotals({ ...pricing, totals: merged(near, added) }));
+      const amount = totalOf(priceTotals({ ...pricing, totals: [...near, ...added] }));
       if (best === undefined || compareRatio(amount, best.amount) < 0) best = { amount, added };
     }
-    if (best !== undefined) totals = merged(totals, best.added);
+    if (best !== undefined) totals = [...totals, ...best.added];
   }
   return totals;
 }
@@ -170,13 +170,6 @@ function totalsOfSpan(span: UndecidedSpan, planVersionId: string): readonly Usag
     provisional: record.provisional,
     sources: [record],
   }));
-}
-
-function merged(a: readonly UsageTotal[], b: readonly UsageTotal[]): readonly UsageTotal[] {
-  return mergeTotals(
-    { totals: a, undecided: [], unassigned: [] },
-    { totals: b, undecided: [], unassigned: [] },
-  ).totals;
 }
 
 function bySpan(a: UndecidedSpan, b: UndecidedSpan): number {

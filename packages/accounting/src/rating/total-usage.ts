@@ -1,6 +1,7 @@
 import type { Result } from '../base/error.js';
 import { ok } from '../base/error.js';
 import type { Period } from '../base/period.js';
+import { joinKey } from '../base/join-key.js';
 import type { UsageRecord } from '../usage/usage-record.js';
 import type { Assignment, AssignmentsByResource } from './assignment.js';
 import { endOf, indexAssignments } from './assignment.js';
@@ -194,7 +195,7 @@ function settleUncovered(
     addRecord(slot.totals[first] as VersionTotals, slot, first, missed, keepSources);
     return;
   }
-  const key = JSON.stringify([record.resourceId, record.incarnationId, record.fromSeq.toString()]);
+  const key = joinKey(record.resourceId, record.incarnationId, record.fromSeq.toString());
   const span = undecided.get(key);
   const { resourceId, incarnationId, fromNs, fromSeq } = record;
   if (span !== undefined) (span.records as UsageRecord[]).push(missed);
@@ -211,34 +212,51 @@ function closeTotals(slots: ReadonlyMap<string, ResourceSlot>): readonly UsageTo
   return totals;
 }
 
-/** Adds up totals of disjoint sets of records: what was kept of past cuts, and what is new. */
+/**
+ * Usage of disjoint sets of records together: what was kept of past cuts, and what is new. Several totals of one key
+ * are fine for the rater; `compactTotals` adds them up for keeping.
+ */
 export function mergeTotals(...parts: readonly UsageTotals[]): UsageTotals {
-  const byKey = new Map<string, MutableTotal>();
-  for (const part of parts) {
-    for (const total of part.totals) {
-      const key = JSON.stringify([total.resourceId, total.planVersionId, total.meter, total.state]);
-      const found = byKey.get(key);
-      if (found === undefined) {
-        byKey.set(key, { ...total, sources: [...total.sources] });
-        continue;
-      }
-      found.quantity += total.quantity;
-      found.recordCount += total.recordCount;
-      found.uncut ||= total.uncut;
-      found.provisional ||= total.provisional;
-      for (const source of total.sources) found.sources.push(source);
-    }
-  }
   return {
-    totals: [...byKey.values()],
+    totals: parts.flatMap((part) => part.totals),
     undecided: parts.flatMap((part) => part.undecided),
     unassigned: parts.flatMap((part) => part.unassigned),
   };
+}
+
+/** One total per (resource, plan version, meter, state). */
+export function compactTotals(usage: UsageTotals): UsageTotals {
+  const byKey = new Map<string, MutableTotal>();
+  for (const total of usage.totals) {
+    const key = joinKey(total.resourceId, total.planVersionId, total.meter, total.state);
+    const found = byKey.get(key);
+    if (found === undefined) {
+      byKey.set(key, { ...total, sources: [...total.sources] });
+      continue;
+    }
+    found.quantity += total.quantity;
+    found.recordCount += total.recordCount;
+    found.uncut ||= total.uncut;
+    found.provisional ||= total.provisional;
+    for (const source of total.sources) found.sources.push(source);
+  }
+  return { ...usage, totals: [...byKey.values()] };
 }
 
 /** A total of hypothetical usage (an estimate, a forecast, a slice on loan): it has no records behind it. */
 export function hypotheticalTotal(
   total: Pick<UsageTotal, 'resourceId' | 'planVersionId' | 'meter' | 'state' | 'quantity'>,
 ): UsageTotal {
-  return { ...total, recordCount: 0, uncut: false, provisional: true, sources: [] };
+  // Spelled out: spreading an object is many times slower here, and estimates and leases make these by the thousand.
+  return {
+    resourceId: total.resourceId,
+    planVersionId: total.planVersionId,
+    meter: total.meter,
+    state: total.state,
+    quantity: total.quantity,
+    recordCount: 0,
+    uncut: false,
+    provisional: true,
+    sources: [],
+  };
 }
