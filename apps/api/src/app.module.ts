@@ -9,12 +9,13 @@ import { PlatformModule } from './platform/platform.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
 
 /** Hosting and money, one module per noun. */
-const productModules: Type[] = [];
+export const productModules: Type[] = [];
 
 /** The whole API. Which of its parts run in this process is decided by the roles of the configuration. */
 @Module({})
 export class AppModule {
-  static with(config: Config): DynamicModule {
+  /** @param products What stands beside the platform; tests of the platform put their own there. */
+  static with(config: Config, products: readonly Type[] = productModules): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -25,7 +26,7 @@ export class AppModule {
         EventsModule,
         TenantsModule,
         HealthModule,
-        ...productModules,
+        ...products,
       ],
     };
   }

@@ -1,20 +1,28 @@
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { Logger } from 'nestjs-pino';
-import { AppModule } from './app.module.js';
+import { AppModule, productModules } from './app.module.js';
 import { Config } from './platform/config.js';
 import { fastifyAdapter, measureRequests } from './platform/http/fastify.js';
 import { serveDocument } from './platform/http/openapi-document.js';
 import { Metrics } from './platform/metrics.js';
 
 /** The application, wired and not yet listening. `main.ts` listens on the configured port, tests on any. */
-export async function createApp(config: Config): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), fastifyAdapter(), {
-    bufferLogs: true,
-    abortOnError: false,
-    bodyParser: false,
-  });
+export async function createApp(
+  config: Config,
+  products: readonly Type[] = productModules,
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with(config, products),
+    fastifyAdapter(),
+    {
+      bufferLogs: true,
+      abortOnError: false,
+      bodyParser: false,
+    },
+  );
   app.useLogger(app.get(Logger));
   prepare(app);
   measureRequests(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, app.get(Metrics));

@@ -1,6 +1,7 @@
 // One entry for all roles (XENORACK_ROLES): HTTP, jobs, hosts, or several of them.
 import 'reflect-metadata';
 import { createApp } from './app.js';
+import { serveDocumentPage } from './platform/http/openapi-document.js';
 import { type Config, ConfigError, loadConfig } from './platform/config.js';
 
 /** One clear line, then out. */
@@ -22,6 +23,7 @@ const config = configOrOut();
 try {
   const app = await createApp(config);
   stopOnSignals(() => app.close());
+  serveDocumentPage(app);
   if (config.roles.has('http')) await app.listen(config.apiPort, config.apiHost);
   else await app.init();
   process.send?.({ ready: true, url: config.roles.has('http') ? await app.getUrl() : null });

@@ -1,8 +1,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, type ModulesContainer } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { type Access, accessKey } from '../actor.js';
 import { type ProblemCode, problemTable } from '../problem.js';
 import { routeKey, type RouteOptions } from '../route.js';
 
@@ -13,6 +14,7 @@ import { routeKey, type RouteOptions } from '../route.js';
  */
 
 type Json = Record<string, unknown>;
+type FoundRoute = RouteOptions & { isPublic: boolean };
 
 const problemWire = z
   .looseObject({
@@ -64,37 +66,47 @@ export function openapiDocument(app: NestFastifyApplication): OpenAPIObject {
   return document;
 }
 
-/** Serves the document at /v1/openapi.json and a page to read it at /docs. It is built when first asked for. */
+/** Serves the document at /v1/openapi.json. It is built when first asked for. */
 export function serveDocument(app: NestFastifyApplication): void {
   let document: OpenAPIObject | undefined;
-  const build = () => (document ??= openapiDocument(app));
-  SwaggerModule.setup('docs', app, build, { customSiteTitle: 'Xenorack API', raw: false });
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.get('/v1/openapi.json', (_request, reply) => {
-    void reply.header('Cache-Control', 'public, max-age=60').send(build());
+    document ??= openapiDocument(app);
+    void reply.header('Cache-Control', 'public, max-age=60').send(document);
   });
 }
 
+/** Serves a page to read and try the API at /docs. */
+export function serveDocumentPage(app: NestFastifyApplication): void {
+  const options = { customSiteTitle: 'Xenorack API', raw: false };
+  SwaggerModule.setup('docs', app, () => openapiDocument(app), options);
+}
+
 /** Every `@Route` by the name of its controller and method. */
-function routesOf(app: NestFastifyApplication): Map<string, RouteOptions> {
-  const routes = new Map<string, RouteOptions>();
+function routesOf(app: NestFastifyApplication): Map<string, FoundRoute> {
+  const routes = new Map<string, FoundRoute>();
   for (const { metatype } of new DiscoveryService(modulesOf(app)).getControllers()) {
     const prototype = (metatype as { prototype?: object } | undefined)?.prototype;
     if (!prototype) continue;
     for (const name of Object.getOwnPropertyNames(prototype)) {
-      const handler = Object.getOwnPropertyDescriptor(prototype, name)?.value as unknown;
-      const route =
-        typeof handler === 'function'
-          ? (Reflect.getMetadata(routeKey, handler) as RouteOptions | undefined)
-          : undefined;
-      if (route) routes.set(`${(metatype as { name: string }).name}.${name}`, route);
+      const handler: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value;
+      if (typeof handler !== 'function') continue;
+      const route = Reflect.getMetadata(routeKey, handler) as RouteOptions | undefined;
+      const access = (Reflect.getMetadata(accessKey, handler) ??
+        Reflect.getMetadata(accessKey, metatype as object)) as Access | undefined;
+      if (route)
+        routes.set(`${(metatype as { name: string }).name}.${name}`, {
+          ...route,
+          isPublic: access?.kind === 'public',
+        });
     }
   }
   return routes;
 }
 
-function modulesOf(app: NestFastifyApplication) {
-  return (app as unknown as { container: ConstructorParameters<typeof DiscoveryService>[0] }).container;
+/** The application's own table of modules. `app.get(ModulesContainer)` has none when nothing is constructed. */
+function modulesOf(app: NestFastifyApplication): ModulesContainer {
+  return (app as unknown as { container: { getModules(): ModulesContainer } }).container.getModules();
 }
 
 function assertUnique(names: string[]): void {
@@ -102,12 +114,13 @@ function assertUnique(names: string[]): void {
   if (twice !== undefined) throw new Error(`Two routes have the operationId "${twice}".`);
 }
 
-function describe(route: RouteOptions, components: Json): Json {
+function describe(route: FoundRoute, components: Json): Json {
   return {
     operationId: route.operationId,
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(route.tag === undefined ? {} : { tags: [route.tag] }),
+    ...(route.isPublic ? { security: [] } : {}),
     parameters: [
       ...parametersOf(route.params, 'path', components),
       ...parametersOf(route.query, 'query', components),
@@ -171,7 +184,7 @@ function answersOf(route: RouteOptions, components: Json): Json {
 }
 
 /** The refusals of a route by status: its own, and those that follow from what it takes. */
-function problemsOf(route: RouteOptions): Json {
+function problemsOf(route: FoundRoute): Json {
   const codes = new Set<ProblemCode>([
     'unauthenticated',
     'forbidden',
@@ -179,6 +192,7 @@ function problemsOf(route: RouteOptions): Json {
     'internal_error',
     ...(route.problems ?? []),
   ]);
+  if (!route.isPublic) codes.add('unauthenticated').add('forbidden');
   if (route.params) codes.add('not_found');
   if (route.query || route.body) codes.add('invalid_request');
   if (route.body)
@@ -211,43 +225,36 @@ function problemsOf(route: RouteOptions): Json {
 
 /** A zod schema as JSON schema, its named parts moved into `components`. */
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output', components: Json): Json {
-  const {
-    $schema: _,
-    $defs,
-    ...root
-  } = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' }) as Json & {
-    $defs?: Json;
-  };
-  const named = Object.entries(($defs ?? {}) as Json);
-  const place = (name: string, value: Json) => {
-    const { id: _id, ...body } = withComponentRefs(value) as Json;
+  const options = { io, unrepresentable: 'any', target: 'draft-2020-12' } as const;
+  const { $schema: _, $defs, ...root } = z.toJSONSchema(schema, options) as Json;
+  for (const [name, value] of Object.entries(($defs ?? {}) as Json)) {
+    const part = forContract(value);
     const known = components[name];
-    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(body)) {
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(part)) {
       throw new Error(
-        `Two schemas are named "${name}", or one is used both as input and as output with a difference.`,
+        `Two schemas are named "${name}", or one differs as input and as output (a default, a transform).`,
       );
     }
-    components[name] = body;
-  };
-  for (const [name, value] of named) place(name, value as Json);
-  const id = z.globalRegistry.get(schema)?.id;
-  if (id === undefined) return withComponentRefs(root) as Json;
-  place(id, root);
-  return { $ref: `#/components/schemas/${id}` };
+    components[name] = part;
+  }
+  return forContract(root) as Json;
 }
 
-/** Points references at the components; drops the bounds that zod adds to every whole number. */
-function withComponentRefs(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withComponentRefs);
+/**
+ * Points references at the components. Leaves out what zod adds to every whole number and to every object: an answer
+ * may gain members, so no client is to count on there being no others.
+ */
+function forContract(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(forContract);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(
-    ([, part]) => part !== Number.MAX_SAFE_INTEGER && part !== Number.MIN_SAFE_INTEGER,
-  );
-  return Object.fromEntries(
-    entries.map(([name, part]) =>
-      name === '$ref' && typeof part === 'string'
-        ? [name, part.replace('#/$defs/', '#/components/schemas/')]
-        : [name, withComponentRefs(part)],
-    ),
-  );
+  const kept: Json = {};
+  for (const [name, part] of Object.entries(value)) {
+    if (part === Number.MAX_SAFE_INTEGER || part === Number.MIN_SAFE_INTEGER) continue;
+    if (name === 'additionalProperties' && part === false) continue;
+    // A format says the same as zod's pattern for it, in fewer and more readable characters.
+    if (name === 'pattern' && 'format' in value) continue;
+    const isReference = name === '$ref' && typeof part === 'string';
+    kept[name] = isReference ? part.replace('#/$defs/', '#/components/schemas/') : forContract(part);
+  }
+  return kept;
 }
