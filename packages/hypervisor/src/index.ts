@@ -1,4 +1,5 @@
 export { Host, type HostSample } from './host/host.js';
+export { createMemoryHost, MemoryDisk, type PeerView, ScriptedUplink } from './host/memory-devices.js';
 export type { HostConfig, HostStats } from './host/host-config.js';
 export type { DomainConfig, DomainInfo, VolumeConfig, VolumeInfo } from './host/domain-config.js';
 export type { HostEvent } from './host/host-events.js';

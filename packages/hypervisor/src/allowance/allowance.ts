@@ -149,5 +149,5 @@ export function headroomLastsNs(
     atNs = start.afterNs;
     slope += start.slope;
   }
-  return atNs + left / slope;
+  return slope === 0n ? atNs : atNs + left / slope;
 }

@@ -34,6 +34,9 @@ export class Vcpu {
   creditNs = 0;
   priority: Priority = PRIORITY.UNDER;
   active = false;
+  /** When it executed last, and up to when its credit is counted while it is not active. */
+  lastRanNs = 0n;
+  leftNs = 0n;
   /** The pCPU that executes it, or -1. */
   runningOn = -1;
   /** The pCPU it ran on last, and whose queue it joins. */

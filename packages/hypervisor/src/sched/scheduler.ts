@@ -67,6 +67,7 @@ export class Scheduler {
     if (!vcpu.blocked) return;
     vcpu.blocked = false;
     if (vcpu.wakeTimer !== null) this.timers.cancel(vcpu.wakeTimer);
+    this.credit.catchUp(vcpu, this.clock.nowNs);
     if (vcpu.priority === PRIORITY.UNDER && !vcpu.parked) vcpu.priority = PRIORITY.BOOST;
     this.refresh(vcpu);
   }
@@ -116,7 +117,7 @@ export class Scheduler {
       if (vcpu.runningOn >= 0) this.leaveNow(this.pcpus[vcpu.runningOn] as Pcpu, vcpu);
       if (vcpu.queued) this.dequeue(vcpu);
       if (vcpu.wakeTimer !== null) this.timers.cancel(vcpu.wakeTimer);
-      this.credit.deactivate(vcpu);
+      this.credit.deactivate(vcpu, this.clock.nowNs);
     }
     const timer = this.unparkTimers.get(domain);
     if (timer !== undefined) this.timers.cancel(timer);
@@ -166,7 +167,8 @@ export class Scheduler {
     for (const p of this.pcpus) {
       this.settle(p);
       p.mode = 'idle';
-      this.lookAt(p, this.clock.nowNs);
+      // Each takes up its own first; one with nothing of its own is woken when a peer has too much.
+      if (p.best !== null || p.debtNs > 0n) this.lookAt(p, this.clock.nowNs);
     }
   }
 
@@ -184,7 +186,7 @@ export class Scheduler {
     if (vcpu.wantsCpu && vcpu.pendingNs === 0n) yields = this.hooks.execute(vcpu) === 'yield';
     // The guest's act may have taken the vCPU away (its domain was destroyed).
     if (p.current !== vcpu) return;
-    if (vcpu.domain.effectiveCap > 0 && capBudgetNs(vcpu.domain, nowNs) <= 0n) this.park(vcpu.domain);
+    if (vcpu.domain.effectiveCap > 0 && this.refillCap(vcpu.domain) <= 0n) this.park(vcpu.domain);
     const over = nowNs >= p.sliceEndNs || (p.giveWayNs !== null && nowNs >= p.giveWayNs);
     if (yields || over || !vcpu.wantsCpu) this.schedule(p);
     else this.plan(p, vcpu);
@@ -235,9 +237,16 @@ export class Scheduler {
     p.sliceEndNs = this.clock.nowNs + SLICE_NS;
     this.stats.slices += 1;
     this.setRunstate(vcpu, 'running');
-    this.credit.activate(vcpu);
+    if (vcpu.domain.effectiveCap > 0) this.refillCap(vcpu.domain);
+    this.credit.activate(vcpu, this.clock.nowNs);
     this.ensureTick();
     if (p.giveWayNs !== null) p.giveWayNs = maxOf(p.giveWayNs, p.startedNs + RATELIMIT_NS);
+  }
+
+  /** A period's budget begins after everything executed before it was taken off, whoever looked in between. */
+  private refillCap(domain: Domain): bigint {
+    this.settleAll();
+    return capBudgetNs(domain, this.clock.nowNs);
   }
 
   /** Fixes the next instant at which something has to happen to an executing vCPU. */
@@ -249,7 +258,8 @@ export class Scheduler {
     if (domain.effectiveCap > 0) {
       let executing = 0n;
       for (const v of domain.vcpus) if (v.runningOn >= 0) executing += 1n;
-      nextNs = minOf(nextNs, nowNs + maxOf(capBudgetNs(domain, nowNs) / executing, 1n));
+      nextNs = minOf(nextNs, nowNs + maxOf(domain.capBudgetNs / executing, 1n));
+      nextNs = minOf(nextNs, (nowNs / SLICE_NS + 1n) * SLICE_NS);
     }
     p.nextNs = nextNs;
   }
@@ -278,11 +288,9 @@ export class Scheduler {
     assert(vcpu.pendingNs >= elapsedNs, () => `vCPU executed ${elapsedNs} ns of ${vcpu.pendingNs} declared`);
     vcpu.pendingNs -= elapsedNs;
     vcpu.creditNs -= Number(elapsedNs);
+    vcpu.lastRanNs = this.clock.nowNs;
     const domain = vcpu.domain;
-    if (domain.effectiveCap > 0) {
-      capBudgetNs(domain, this.clock.nowNs - elapsedNs);
-      domain.capBudgetNs -= elapsedNs;
-    }
+    if (domain.effectiveCap > 0) domain.capBudgetNs -= elapsedNs;
     this.accrueRunstate(vcpu);
     const payer = vcpu.onBehalfOf === null ? domain.incarnation : this.hooks.incarnationOf(vcpu.onBehalfOf);
     if (payer === null || (vcpu.onBehalfOf === null && domain.identity.driver)) {
@@ -410,7 +418,7 @@ export class Scheduler {
       this.settle(p);
       if (p.current !== null && p.current.priority === PRIORITY.BOOST) p.current.priority = PRIORITY.UNDER;
     }
-    if (this.clock.nowNs % SLICE_NS === 0n) this.credit.account();
+    if (this.clock.nowNs % SLICE_NS === 0n) this.credit.account(this.clock.nowNs);
     if (this.credit.anyActive) this.ensureTick();
   }
 }
