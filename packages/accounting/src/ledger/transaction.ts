@@ -54,7 +54,11 @@ export function ledgerTransaction(transaction: LedgerTransaction): Result<Ledger
   const sums = new Map<string, bigint>();
   for (const { account, currency, amountPico } of entries) {
     const size = amountPico < 0n ? -amountPico : amountPico;
-    if (currencyExponent(currency) === undefined || size > AMOUNT_PICO_MAX || !(account in LEDGER_ACCOUNTS)) {
+    if (
+      currencyExponent(currency) === undefined ||
+      size > AMOUNT_PICO_MAX ||
+      !Object.hasOwn(LEDGER_ACCOUNTS, account)
+    ) {
       const attributes = { account, currency, amountPico: amountPico.toString() };
       return fail(
         'ledger_entry_invalid',
