@@ -48,6 +48,7 @@ const api = closed({
   audit: ['platform'],
   operations: ['platform'],
   events: ['platform'],
+  health: ['platform'],
   tenants: ['auth', 'platform'],
   catalog: ['platform'],
   ledger: ['platform'],

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
-import { filesBelow, root } from './checkout.mjs';
+import { filesBelow, isEntry, main, root } from './checkout.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -39,4 +39,9 @@ export async function checkFloors(base = root) {
 function countSources(base, folders) {
   const relative = folders.map((folder) => path.relative(root, path.join(base, folder)));
   return filesBelow(relative).filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts')).length;
+}
+
+// `node scripts/floors.mjs <folder>` says it as JSON: Jest cannot load dependency-cruiser into its own module system.
+if (isEntry(import.meta.url)) {
+  await main(async () => console.log(JSON.stringify(await checkFloors(process.argv[2] ?? root))));
 }

@@ -2,7 +2,7 @@
 import './node-version.mjs';
 import fs from 'node:fs';
 import path from 'node:path';
-import { capture, isEntry, main, Refusal, root, run, whenChanged } from './checkout.mjs';
+import { isEntry, main, root, run, whenChanged } from './checkout.mjs';
 
 const contract = 'apps/api/openapi.json';
 const contractTypes = 'apps/dashboard/src/api/schema.gen.ts';
@@ -39,17 +39,10 @@ async function generateContractTypes() {
   );
 }
 
-/** Writes what the built API says about itself to the committed contract. */
-async function writeContract() {
-  const entry = path.join(root, 'apps', 'api', 'dist', 'openapi.js');
-  const { code, output, errors } = await capture(process.execPath, [entry], { quiet: true });
-  if (code !== 0) throw new Refusal(`The API cannot describe itself: ${errors.trim()}`);
-  fs.writeFileSync(path.join(root, contract), output);
-}
-
 if (isEntry(import.meta.url)) {
   await main(async () => {
-    if (process.argv.includes('--contract')) await writeContract();
+    // The contract is committed; the built API writes it.
+    if (process.argv.includes('--contract')) await run(process.execPath, ['apps/api/dist/openapi.js']);
     console.log(await generate());
   });
 }

@@ -136,6 +136,8 @@ async function startProduct(settings, { databaseUrl, redisUrl }) {
     REDIS_URL: redisUrl,
     API_PORT: String(apiPort),
     DASHBOARD_URL: dashboardUrl,
+    // Ours alone: "off" is no port.
+    DASHBOARD_PORT: '',
     XENORACK_DATA: dataFolder,
     XENORACK_ROLES: 'http,jobs,hosts',
   };

@@ -26,6 +26,7 @@ export function startService({ name, folder, entry, env }) {
   const log = path.join(folder, 'logs', `${name}.log`);
   fs.mkdirSync(path.dirname(log), { recursive: true });
   if ((fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0) > logBytesMax) fs.renameSync(log, `${log}.1`);
+  const start = fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0;
   const descriptor = fs.openSync(log, 'a', 0o600);
   const child = spawn(process.execPath, ['--enable-source-maps', entry], {
     cwd: path.dirname(entry),
@@ -39,7 +40,7 @@ export function startService({ name, folder, entry, env }) {
   const ended = new Promise((resolve) => {
     child.once('error', (error) => resolve(`The ${name} could not be started: ${error.message}`));
     child.once('exit', (code, signal) =>
-      resolve(`The ${name} ended with ${signal ?? `code ${code}`}: see ${log}`),
+      resolve(endLine({ name, log, start, how: signal ?? `code ${code}` })),
     );
   });
   return {
@@ -51,6 +52,15 @@ export function startService({ name, folder, entry, env }) {
       recordService(folder, name, undefined);
     },
   };
+}
+
+/** Why a service ended: its own last words when it left some for people, otherwise where its log is. */
+function endLine({ name, log, start, how }) {
+  const lines = fs.readFileSync(log).subarray(start).toString().trim().split('\n');
+  const words = lines.at(-1) ?? '';
+  return words === '' || words.startsWith('{') || /^\s/.test(words)
+    ? `The ${name} ended with ${how}: see ${log}`
+    : `The ${name} ended with ${how}: ${words} (log: ${log})`;
 }
 
 /**

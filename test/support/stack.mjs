@@ -54,6 +54,11 @@ export async function startStack({
     XENORACK_DATA: dataFolder,
     DATABASE_URL: database?.url ?? '',
     REDIS_URL: redisUrl ?? '',
+    // Channels are not divided by database.
+    REDIS_PREFIX: path
+      .basename(dataFolder)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-'),
     API_PORT: new URL(apiUrl).port,
     DASHBOARD_PORT: dashboard ? new URL(dashboardUrl).port : 'off',
     ...more,
@@ -121,8 +126,11 @@ async function killAll(dataFolder, child) {
     .map((file) => Number.parseInt(readText(path.join(dataFolder, file)), 10))
     .filter((pid) => pid > 0);
   child.kill('SIGKILL');
-  for (const pid of [...services.filter(runs).map((service) => service.pid), ...servers])
-    process.kill(pid, 'SIGKILL');
+  const pids = [
+    ...services.filter(runs).map((service) => service.pid),
+    ...servers.filter((pid) => identify(pid)),
+  ];
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
   await ended(child);
   await until(() => !services.some(runs), 10_000);
 }
