@@ -1,0 +1,159 @@
+'use client';
+import { CircleAlert, CircleCheck, CircleHelp } from 'lucide-react';
+import Link from 'next/link';
+import type { Bill, BillLine } from '../../api/contract';
+import { Badge } from '../../ui/badge';
+import { Button } from '../../ui/button';
+import { Fact, Facts } from '../../ui/card';
+import { compareDecimals, sumDecimals } from '../../ui/format/decimal';
+import { formatMoney, formatPrice } from '../../ui/format/money';
+import { formatCount } from '../../ui/format/quantity';
+import { Money } from '../../ui/money';
+import { Popover } from '../../ui/overlay/popover';
+import { Cell, HeadCell, Row, Table } from '../../ui/table';
+
+/** Resource, item, quantity × price, exact and payable; closed by the check that the payable column is the total. */
+export function BillLines({ bill }: { bill: Bill }) {
+  return (
+    <div className="border-line border-t">
+      <Table label="Bill lines">
+        <thead>
+          <tr>
+            <HeadCell>For</HeadCell>
+            <HeadCell>Item</HeadCell>
+            <HeadCell numeric>Quantity</HeadCell>
+            <HeadCell numeric>Price</HeadCell>
+            <HeadCell numeric>Exact</HeadCell>
+            <HeadCell numeric>Payable</HeadCell>
+            <HeadCell>
+              <span className="sr-only">Why this price</span>
+            </HeadCell>
+          </tr>
+        </thead>
+        <tbody>
+          {bill.lines.map((line) => (
+            <BillRow key={line.id} line={line} />
+          ))}
+        </tbody>
+        <tfoot>
+          <CheckRow bill={bill} />
+        </tfoot>
+      </Table>
+    </div>
+  );
+}
+
+function BillRow({ line }: { line: BillLine }) {
+  return (
+    <Row>
+      <Cell className="whitespace-nowrap">
+        {line.resource.type === 'domain' ? (
+          <Link href={`/domains/${line.resource.id}`} className="hover:text-accent-text font-medium">
+            {line.resource.name}
+          </Link>
+        ) : (
+          <span className="font-medium">{line.resource.name}</span>
+        )}
+        <span className="text-ink-soft block text-sm">{line.plan}</span>
+      </Cell>
+      <Cell className="min-w-40">
+        {line.description}
+        {line.capped_by ? (
+          <Badge tone="good" className="ml-2 h-5 px-2">
+            capped
+          </Badge>
+        ) : null}
+      </Cell>
+      <Cell numeric title={`${formatCount(line.quantity)} ${line.unit}`}>
+        {line.quantity_text}
+      </Cell>
+      <Cell numeric>
+        {formatPrice(line.price.amount)} <span className="text-ink-soft text-sm">{line.price.per_text}</span>
+      </Cell>
+      <Cell numeric>
+        <Money value={line.exact} decimals={6} />
+      </Cell>
+      <Cell numeric className="font-medium">
+        <Money value={line.payable} />
+      </Cell>
+      <Cell className="w-10">
+        <WhyThisPrice line={line} />
+      </Cell>
+    </Row>
+  );
+}
+
+function WhyThisPrice({ line }: { line: BillLine }) {
+  const trigger = (
+    <Button
+      variant="ghost"
+      size="icon-small"
+      aria-label={`Why this price: ${line.resource.name}, ${line.description}`}
+    >
+      <CircleHelp aria-hidden />
+    </Button>
+  );
+  return (
+    <Popover trigger={trigger} label="Why this price">
+      <p className="font-semibold">Why {formatMoney(line.exact, 6)}</p>
+      <p className="text-ink-soft text-sm">
+        {line.description}, on plan {line.plan}
+      </p>
+      <Facts className="mt-2">
+        <Fact name="Metered">
+          {formatCount(line.quantity)} {line.unit}
+        </Fact>
+        <Fact name="Included">− {formatCount(line.included)}</Fact>
+        <Fact name="Billable">{formatCount(line.billable)}</Fact>
+        <Fact name="Price">
+          {formatPrice(line.price.amount)} {line.price.per_text}
+        </Fact>
+        {line.capped_by ? (
+          <Fact name="Monthly cap">
+            <Money value={line.capped_by} />
+          </Fact>
+        ) : null}
+        <Fact name="Exact">
+          <span className="break-all">{line.exact.amount}</span>
+        </Fact>
+        <Fact name="Payable">
+          <Money value={line.payable} className="font-semibold" />
+        </Fact>
+      </Facts>
+      <p className="text-ink-soft mt-2 text-sm">
+        The exact total is rounded once; the cents are given to the lines by largest remainder, so that the
+        column adds up.
+      </p>
+    </Popover>
+  );
+}
+
+function CheckRow({ bill }: { bill: Bill }) {
+  const { currency } = bill.payable;
+  const payable = sumDecimals(bill.lines.map((line) => line.payable.amount));
+  const exact = sumDecimals(bill.lines.map((line) => line.exact.amount));
+  const agrees = compareDecimals(payable, bill.payable.amount) === 0;
+  return (
+    <tr data-testid="bill-check" data-agrees={agrees} className="bg-sunken/50 font-medium">
+      <Cell colSpan={4} className="border-t border-b-0">
+        <span className="flex items-center gap-2 [&_svg]:size-4 [&_svg]:shrink-0">
+          {agrees ? (
+            <CircleCheck aria-hidden className="text-good-text" />
+          ) : (
+            <CircleAlert aria-hidden className="text-bad-text" />
+          )}
+          {agrees
+            ? `Sum of the lines = payable, ${formatMoney(bill.payable)}`
+            : `The lines add up to ${formatMoney({ amount: payable, currency })}, payable is ${formatMoney(bill.payable)}`}
+        </span>
+      </Cell>
+      <Cell numeric className="border-t border-b-0">
+        <Money value={{ amount: exact, currency }} decimals={6} />
+      </Cell>
+      <Cell numeric className="border-t border-b-0">
+        <Money value={{ amount: payable, currency }} />
+      </Cell>
+      <Cell className="border-t border-b-0" />
+    </tr>
+  );
+}
