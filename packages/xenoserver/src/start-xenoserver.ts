@@ -78,6 +78,8 @@ export function startXenoServer(options: XenoServerOptions): Promise<HostLink> {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: options,
       name: `xenoserver ${options.hostId}`,
+      // Flags of the owner's own start (an inline script, a test runner) are not for this thread.
+      execArgv: [],
     });
     const link = new WorkerLink(options.hostId, worker);
     const failStart = (detail: string): void =>

@@ -13,7 +13,7 @@ function machine(costNs: bigint) {
       state.hostNs = untilNs;
       if (!lost) state.nowNs += costNs;
     },
-    isIdle: () => true,
+    isIdle: () => false,
     afterTurn: () => (state.turns += 1),
   });
   const settle = (): void => {

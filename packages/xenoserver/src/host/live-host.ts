@@ -19,6 +19,8 @@ import type { MeterBook } from '../metering/meter-book.js';
 
 export const SECOND_NS = 1_000_000_000n;
 export const QUARTER_HOUR_NS = 900n * SECOND_NS;
+/** Longer than a scheduler slice: a vCPU that only computes shows itself within this. */
+const QUIET_NS = 40_000_000n;
 /** A wall clock that jumps further than this many quarter hours gets a cut at the first and the last only. */
 const JUMP_CUTS_MAX = 96n;
 
@@ -47,13 +49,15 @@ export class LiveHost {
   readonly pacer: Pacer;
   private readonly reasons = new Map<string, string>();
   private checkClockAtNs = 0n;
+  private activity = -1;
+  private activeAtNs = 0n;
   private faulted = false;
 
   constructor(private readonly options: LiveHostOptions) {
     this.pacer = new Pacer({
       clock: options.clock,
       advance: (untilNs, lost) => this.advance(untilNs, lost),
-      isIdle: () => options.host.stats().runnableVcpus === 0,
+      isIdle: () => this.isIdle(),
       afterTurn: () => this.afterTurn(),
       timers: options.timers,
     });
@@ -89,6 +93,7 @@ export class LiveHost {
       throw error;
     } finally {
       if (resourceId !== undefined) this.reasons.delete(resourceId);
+      this.activeAtNs = this.options.host.nowNs;
       this.pacer.wake();
     }
   }
@@ -224,6 +229,16 @@ export class LiveHost {
   private repeatsOpen(reading: MeterReading): boolean {
     const last = this.options.book.lastOf(reading.serial);
     return last?.seq === 0 && last.hostNs === reading.atNs.toString() && reading.state === 'running';
+  }
+
+  /** True when neither the machine nor the outside has moved for a while. */
+  private isIdle(): boolean {
+    const { host } = this.options;
+    const { slices, guestExits, runnableVcpus } = host.stats();
+    const activity = slices + guestExits;
+    if (activity !== this.activity || runnableVcpus > 0) this.activeAtNs = host.nowNs;
+    this.activity = activity;
+    return host.nowNs - this.activeAtNs > QUIET_NS;
   }
 
   private afterTurn(): void {

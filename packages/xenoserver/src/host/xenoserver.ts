@@ -174,7 +174,7 @@ export class XenoServer {
     if (operationId === null) return;
     if (malformed !== null) return this.answer(operationId, refusal(malformed));
     if (message.type === 'acknowledge') {
-      this.publisher.acknowledge(message.epoch, message.batch, process.hrtime.bigint());
+      this.publisher.acknowledge(message.epoch, message.batch, this.live.pacer.dueNs());
       return;
     }
     const before = this.parts.state.operations.get(operationId);
@@ -301,13 +301,13 @@ export class XenoServer {
         this.reap(event.id, event.domId, 'crash');
         break;
       case 'allowance.warned':
-        this.leases.noteAllowance(event.allowanceId, 'warned', utcNs);
+        this.leases.noteAllowance(event.allowanceId, 'warned', event.drawn, utcNs);
         break;
       case 'allowance.exhausted':
-        this.leases.noteAllowance(event.allowanceId, 'exhausted', utcNs);
+        this.leases.noteAllowance(event.allowanceId, 'exhausted', event.drawn, utcNs);
         break;
       case 'allowance.resumed':
-        this.leases.noteAllowance(event.allowanceId, 'open', utcNs);
+        this.leases.noteAllowance(event.allowanceId, 'open', event.drawn, utcNs);
         break;
       default:
         break;
@@ -362,7 +362,7 @@ export class XenoServer {
       unacknowledgedBatches: this.parts.journal.entries.length,
     };
     this.emit({ type: 'figures', hostId: this.options.hostId, figures });
-    this.publisher.resendWhenQuiet(process.hrtime.bigint());
+    this.publisher.resendWhenQuiet(this.live.pacer.dueNs());
     void this.domains.publishMissing();
   }
 

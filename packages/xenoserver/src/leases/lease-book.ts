@@ -102,17 +102,23 @@ export class LeaseBook {
   expire(utcNs: bigint): void {
     for (const series of this.series.values()) {
       if (series.state === 'expired' || series.expiresUtcNs > utcNs) continue;
-      this.change(series, 'expired', utcNs);
+      const drawn = this.host.allowanceStatus(series.lease.leaseId)?.drawn ?? 0n;
+      this.change(series, 'expired', drawn, utcNs);
       this.refresh(series.lease.tenantId);
     }
   }
 
   /** The hypervisor says that an Allowance was warned of, exhausted or opened again. */
-  noteAllowance(allowanceId: string, state: 'warned' | 'exhausted' | 'open', utcNs: bigint): void {
+  noteAllowance(
+    allowanceId: string,
+    state: 'warned' | 'exhausted' | 'open',
+    drawn: bigint,
+    utcNs: bigint,
+  ): void {
     const series = this.series.get(allowanceId);
     if (series === undefined || series.state === 'expired' || series.state === state) return;
     if (state === 'warned' && series.state === 'exhausted') return;
-    this.change(series, state, utcNs);
+    this.change(series, state, drawn, utcNs);
   }
 
   private begin(lease: Lease): { utcNs: bigint; error: null } | { utcNs: null; error: CommandError } {
@@ -131,11 +137,13 @@ export class LeaseBook {
     this.refresh(lease.tenantId);
     // Still exhausted after a raise that was too small: the state is told again.
     const status = this.host.allowanceStatus(lease.leaseId);
-    if (status?.state === 'exhausted') this.noteAllowance(lease.leaseId, 'exhausted', this.host.utcNs());
+    if (status?.state === 'exhausted') {
+      this.noteAllowance(lease.leaseId, 'exhausted', status.drawn, this.host.utcNs());
+    }
     return { utcNs: series.sinceUtcNs, error: null };
   }
 
-  private change(series: LeaseSeries, state: LeaseState, utcNs: bigint): void {
+  private change(series: LeaseSeries, state: LeaseState, drawn: bigint, utcNs: bigint): void {
     series.state = state;
     if (state === 'open') return;
     const { leaseId, generation, tenantId, authorisedPico } = series.lease;
@@ -146,7 +154,7 @@ export class LeaseBook {
       generation,
       tenantId,
       state,
-      drawnPico: (this.host.allowanceStatus(leaseId)?.drawn ?? 0n).toString(),
+      drawnPico: drawn.toString(),
       authorisedPico,
       utcNs: utcNs.toString(),
     });

@@ -38,7 +38,8 @@ export class BatchPublisher {
   /** Last batch put in flight, in journal order; null sends from the oldest again. */
   private sentUpTo: BatchEntry | null = null;
   private readonly fresh = new Map<BatchEntry, ReadingBatch>();
-  private quietSinceNs = 0n;
+  /** Last sign of the receiver; null until the clock is first seen. */
+  private quietSinceNs: bigint | null = null;
   private started = false;
   private readonly window: number;
 
@@ -76,7 +77,7 @@ export class BatchPublisher {
 
   /** To be called about once a second with the monotonic time. */
   resendWhenQuiet(nowNs: bigint): void {
-    if (this.options.journal.entries.length === 0) this.quietSinceNs = nowNs;
+    if (this.quietSinceNs === null || this.options.journal.entries.length === 0) this.quietSinceNs = nowNs;
     if (nowNs - this.quietSinceNs < RESEND_AFTER_NS) return;
     this.quietSinceNs = nowNs;
     this.sentUpTo = null;
@@ -114,14 +115,17 @@ export class BatchPublisher {
 
   private async sendWindow(): Promise<void> {
     await Promise.resolve();
-    for (let entry = this.nextToSend(); entry !== null; entry = this.nextToSend()) {
-      this.sentUpTo = entry;
-      const batch = this.fresh.get(entry) ?? (await this.readBack(entry));
-      this.fresh.delete(entry);
-      if (batch !== null) this.options.emit({ type: 'readings', batch });
+    try {
+      for (let entry = this.nextToSend(); entry !== null; entry = this.nextToSend()) {
+        this.sentUpTo = entry;
+        const batch = this.fresh.get(entry) ?? (await this.readBack(entry));
+        this.fresh.delete(entry);
+        if (batch !== null) this.options.emit({ type: 'readings', batch });
+      }
+    } finally {
+      // In the same turn as the last look, so that nobody waits for a sender that has already gone home.
+      this.sending = null;
     }
-    // In the same turn as the last look, so that nobody waits for a sender that has already gone home.
-    this.sending = null;
   }
 
   private async readBack(entry: BatchEntry): Promise<ReadingBatch | null> {
