@@ -142,7 +142,7 @@ CREATE TABLE reading (
 ) PARTITION BY RANGE (utc_ns);
 CREATE TABLE reading_default PARTITION OF reading DEFAULT;
 
--- Window edges. `edge` marks the ones that end a span of equal state, so a month folds from a handful of rows.
+-- Window edges: usage is the difference of neighbouring cuts.
 CREATE TABLE cut (
   incarnation_id text NOT NULL REFERENCES incarnation (id),
   seq bigint NOT NULL,
@@ -151,12 +151,10 @@ CREATE TABLE cut (
   kind text NOT NULL CHECK (kind IN ('open', 'cut', 'close')),
   state text NOT NULL,
   reason text NOT NULL,
-  edge boolean NOT NULL,
   values numeric(39, 0)[] NOT NULL CHECK (0 <= ALL (values)),
   hash bytea NOT NULL,
   PRIMARY KEY (incarnation_id, seq)
 );
-CREATE INDEX cut_edges ON cut (incarnation_id, utc_ns) WHERE edge;
 CREATE INDEX cut_in_time ON cut (incarnation_id, utc_ns);
 
 -- Merkle blocks as received; the signature is the host's word for every reading in them.

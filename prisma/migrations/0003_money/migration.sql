@@ -96,7 +96,9 @@ CREATE TABLE lease (
   period_start_ns bigint NOT NULL,
   items jsonb NOT NULL,
   policy text NOT NULL CHECK (policy IN ('alert', 'throttle', 'pause')),
+  -- The most the host may have been told; a lower total counts only once the host has confirmed it.
   authorised_pico numeric(38, 0) NOT NULL CHECK (authorised_pico >= 0),
+  sent_pico numeric(38, 0) NOT NULL CHECK (sent_pico >= 0),
   drawn_pico numeric(38, 0) NOT NULL DEFAULT 0 CHECK (drawn_pico >= 0),
   state text NOT NULL CHECK (state IN ('active', 'exhausted', 'unconfirmed', 'settled')),
   expires_at timestamptz NOT NULL,

@@ -1,0 +1,212 @@
+/**
+ * The bill that ticks: after each stored batch, the tenants in it are rated again and told.
+ *
+ * Design. One rating per tenant at a time and at most one waiting, so a burst of batches costs one rating. Rates come
+ * from the difference between the last two readings, priced by the same rater as the bill itself. What is published is
+ * set, never added, so a lost figure is replaced by the next.
+ */
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import {
+  ceilRatio,
+  hypotheticalTotal,
+  mergeTotals,
+  multiplyRatio,
+  METER_VECTORS,
+  rateTotals,
+  ratio,
+  subtractRatio,
+  sumRatios,
+  ZERO,
+  type Ratio,
+  type UsageTotal,
+} from '@xenorack/accounting';
+import { minorWire, picoWire } from '../catalog/money.dto.js';
+import { instantWire } from '../catalog/instant.dto.js';
+import { IngestReadings } from '../metering/ingest-readings.js';
+import type { IncarnationRow } from '../metering/usage.store.js';
+import { LiveFeed } from '../platform/live-feed.js';
+import { WallClock } from '../platform/wall-clock.js';
+import { domainFigures } from './domain-figures.js';
+import { must, RateTenant, type RatedTenant } from './rate-tenant.js';
+
+const SECOND_NS = 1_000_000_000n;
+/** Bills older than this are rated again when somebody asks. */
+const FRESH_MS = 1_500;
+/** Readings closer together than this (a cut beside a tick) are too short a stretch to call a rate. */
+const TREND_NS_MIN = 500_000_000n;
+
+/** What one incarnation did between its last two readings. */
+export interface Delta {
+  elapsedNs: bigint;
+  values: bigint[];
+}
+
+export interface LiveTenant {
+  rated: RatedTenant;
+  deltas: Map<string, Delta>;
+  /** Net burn now, pico per hour, in all and by domain (its volumes included). */
+  ratePerHourPico: bigint;
+  ratePerHourByScope: Map<string, bigint>;
+}
+
+type LiveListener = (live: LiveTenant) => Promise<void>;
+
+interface Pace {
+  running: boolean;
+  again: boolean;
+}
+
+@Injectable()
+export class LiveBill implements OnModuleInit {
+  private readonly log = new Logger(LiveBill.name);
+  private readonly paces = new Map<string, Pace>();
+  private readonly heads = new Map<string, { hostNs: bigint; values: bigint[]; delta: Delta | null }>();
+  private readonly listeners: LiveListener[] = [];
+  private readonly latest = new Map<string, { live: LiveTenant; atMs: number }>();
+  private readonly onDemand = new Map<string, Promise<LiveTenant>>();
+
+  constructor(
+    private readonly ingest: IngestReadings,
+    private readonly rateTenant: RateTenant,
+    private readonly feed: LiveFeed,
+    private readonly clock: WallClock,
+  ) {}
+
+  onModuleInit(): void {
+    this.ingest.onIngested(async ({ accepted }) => {
+      for (const tenantId of new Set(accepted.map((reading) => reading.tenantId)))
+        void this.refresh(tenantId);
+    });
+  }
+
+  /** Called after each rating, before the next one of the same tenant starts. */
+  onRated(listener: LiveListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** A rating at most FRESH_MS old; where readings arrive it is the live one, elsewhere it is made on demand. */
+  async current(tenantId: string): Promise<LiveTenant> {
+    const known = this.latest.get(tenantId);
+    if (known && this.clock.now().getTime() - known.atMs <= FRESH_MS) return known.live;
+    let pending = this.onDemand.get(tenantId);
+    if (!pending) {
+      pending = this.makeLive(tenantId).finally(() => this.onDemand.delete(tenantId));
+      this.onDemand.set(tenantId, pending);
+    }
+    return pending;
+  }
+
+  /** Rates and publishes a tenant now, or right after the rating under way. */
+  async refresh(tenantId: string): Promise<void> {
+    const pace = this.paces.get(tenantId) ?? { running: false, again: false };
+    this.paces.set(tenantId, pace);
+    if (pace.running) {
+      pace.again = true;
+      return;
+    }
+    pace.running = true;
+    try {
+      do {
+        pace.again = false;
+        await this.rateOnce(tenantId);
+      } while (pace.again);
+    } catch (error) {
+      this.log.error({ err: error, tenantId }, 'live rating failed; the next reading tries again');
+    } finally {
+      pace.running = false;
+    }
+  }
+
+  private async rateOnce(tenantId: string): Promise<void> {
+    const live = await this.makeLive(tenantId);
+    this.publish(live);
+    for (const listener of this.listeners) await listener(live);
+  }
+
+  private async makeLive(tenantId: string): Promise<LiveTenant> {
+    const rated = await this.rateTenant.rate(tenantId);
+    const deltas = this.deltasOf(rated.usage.incarnations);
+    const { total, byScope } = burnNow(rated, deltas);
+    const live: LiveTenant = { rated, deltas, ratePerHourPico: total, ratePerHourByScope: byScope };
+    this.latest.set(tenantId, { live, atMs: this.clock.now().getTime() });
+    return live;
+  }
+
+  /** Remembers heads and answers what moved since the ones before; a head that did not move keeps its last delta. */
+  private deltasOf(incarnations: IncarnationRow[]): Map<string, Delta> {
+    const deltas = new Map<string, Delta>();
+    for (const { id, head, closedUtcNs } of incarnations) {
+      if (closedUtcNs !== null) {
+        this.heads.delete(id);
+        continue;
+      }
+      const before = this.heads.get(id);
+      let delta = before?.delta ?? null;
+      const elapsedNs = before ? head.hostNs - before.hostNs : 0n;
+      if (before && elapsedNs >= TREND_NS_MIN) {
+        delta = {
+          elapsedNs,
+          values: head.values.map((value, at) => value - (before.values[at] ?? 0n)),
+        };
+      }
+      if (!before || elapsedNs >= TREND_NS_MIN)
+        this.heads.set(id, { hostNs: head.hostNs, values: head.values, delta });
+      if (delta) deltas.set(id, delta);
+    }
+    return deltas;
+  }
+
+  private publish(live: LiveTenant): void {
+    const { rated, ratePerHourPico } = live;
+    const { tenant, bill, usage } = rated;
+    const audience = { tenantId: tenant.tenantId };
+    this.feed.publish(audience, 'bill.figures', {
+      at: instantWire(rated.nowNs),
+      accrued: picoWire(bill.accruedPico, bill.currency),
+      payable: minorWire(bill.payable.totalMinor, bill.currency),
+      rate_per_hour: picoWire(ratePerHourPico, bill.currency),
+      metered_to: usage.meteredToNs === null ? null : instantWire(usage.meteredToNs),
+    });
+    for (const figures of domainFigures(live)) this.feed.publish(audience, 'domain.figures', figures);
+  }
+}
+
+/**
+ * Net burn now in pico per hour: one second of the present trend through the rater, times 3600. One rating for all
+ * resources, so the cost grows with the bill and not with its square.
+ */
+function burnNow(
+  rated: RatedTenant,
+  deltas: Map<string, Delta>,
+): { total: bigint; byScope: Map<string, bigint> } {
+  const assigned = new Map(
+    rated.terms.assignments.filter((a) => a.toNs === null).map((a) => [a.resourceId, a]),
+  );
+  const trend: UsageTotal[] = [];
+  for (const { id, resourceId, resourceKind, head } of rated.usage.incarnations) {
+    const delta = deltas.get(id);
+    const planVersionId = assigned.get(resourceId)?.planVersionId;
+    if (!delta || planVersionId === undefined) continue;
+    const state = resourceKind === 'volume' ? 'running' : head.state;
+    METER_VECTORS[`${resourceKind}.v1`].meters.forEach((meter, at) => {
+      const quantity = ((delta.values[at] ?? 0n) * SECOND_NS) / delta.elapsedNs;
+      if (quantity > 0n)
+        trend.push(hypotheticalTotal({ resourceId, planVersionId, meter: meter.name, state, quantity }));
+    });
+  }
+  const ahead = mergeTotals(rated.totals, { totals: trend, undecided: [], unassigned: [] });
+  const before = new Map(rated.rated.lines.map((line) => [line.lineId, line.chargePico]));
+  const byScope = new Map<string, Ratio[]>();
+  for (const line of must(rateTotals(rated.terms, ahead)).lines) {
+    const scope = assigned.get(line.resourceId)?.capScopeId ?? line.resourceId;
+    const grown = subtractRatio(line.chargePico, before.get(line.lineId) ?? ZERO);
+    const list = byScope.get(scope);
+    if (list) list.push(grown);
+    else byScope.set(scope, [grown]);
+  }
+  const perHour = (grown: Ratio[]) => ceilRatio(multiplyRatio(sumRatios(grown), ratio(3_600n)));
+  return {
+    total: perHour([...byScope.values()].flat()),
+    byScope: new Map([...byScope].map(([scope, grown]) => [scope, perHour(grown)])),
+  };
+}

@@ -1,0 +1,16 @@
+import { formatInstant, parseInstant } from '@xenorack/accounting';
+import { z } from 'zod';
+
+export const instantSchema = z.string().describe('RFC 3339, UTC.');
+
+/** UTC nanoseconds as RFC 3339 with millisecond digits at most: what people and charts read. */
+export function instantWire(utcNs: bigint): string {
+  return formatInstant(utcNs - (((utcNs % 1_000_000n) + 1_000_000n) % 1_000_000n));
+}
+
+/** UTC nanoseconds with every digit, where the instant itself is the proof. */
+export function exactInstantWire(utcNs: bigint): string {
+  return formatInstant(utcNs);
+}
+
+export { parseInstant };

@@ -1,0 +1,80 @@
+/**
+ * Labels of test tenants (accounting D5).
+ *
+ * Design. The database keeps the hosts' own labels; a test tenant's jumps are rows, append-only, and are applied when
+ * usage is folded. Each host cuts at its own instant of a jump, so a jump has one row per host, and one under '' for
+ * the control plane's own clock. At the cut itself the label before the jump ends the old span and the label after it
+ * starts the new one, so the skipped span holds no usage. Leases and hosts keep wall time.
+ * Units. UTC nanoseconds.
+ */
+import { Injectable } from '@nestjs/common';
+import { Database } from '../platform/database.js';
+import type { Tx } from '../platform/unit-of-work.js';
+import { WallClock } from '../platform/wall-clock.js';
+
+/** One jump as one host saw it: from this instant on (host's label), labels are `offsetNs` ahead. */
+export interface ClockJump {
+  hostId: string;
+  fromUtcNs: bigint;
+  offsetNs: bigint;
+}
+
+const CONTROL_PLANE = '';
+
+export class TenantClock {
+  constructor(private readonly jumps: readonly ClockJump[]) {}
+
+  /** Jumps of one host in order of time. */
+  ofHost(hostId: string): readonly ClockJump[] {
+    return this.jumps.filter((jump) => jump.hostId === hostId);
+  }
+
+  /** Offset in force on a host just after an instant. */
+  offsetAt(hostId: string, utcNs: bigint): bigint {
+    let offset = 0n;
+    for (const jump of this.ofHost(hostId)) if (jump.fromUtcNs <= utcNs) offset = jump.offsetNs;
+    return offset;
+  }
+
+  /** The tenant's present, from the control plane's clock. */
+  now(wallNs: bigint): bigint {
+    return wallNs + this.offsetAt(CONTROL_PLANE, wallNs);
+  }
+
+  get jumpCount(): number {
+    return this.jumps.filter((jump) => jump.hostId === CONTROL_PLANE).length;
+  }
+}
+
+@Injectable()
+export class TenantClocks {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: WallClock,
+  ) {}
+
+  async of(tenantId: string, tx?: Tx): Promise<TenantClock> {
+    const rows = await (tx ?? this.database.prisma).tenantClock.findMany({
+      where: { tenantId },
+      orderBy: [{ jump: 'asc' }, { hostId: 'asc' }],
+    });
+    return new TenantClock(rows);
+  }
+
+  /** The tenant's present in UTC ns: wall time, ahead by its jumps when it is a test tenant. */
+  async nowOf(tenantId: string, tx?: Tx): Promise<bigint> {
+    return (await this.of(tenantId, tx)).now(this.clock.nowNs());
+  }
+
+  /** Appends one jump: rows for the control plane and for each host that cut for it. */
+  async append(
+    tx: Tx,
+    tenantId: string,
+    jump: number,
+    offsetNs: bigint,
+    cuts: { hostId: string; fromUtcNs: bigint }[],
+  ): Promise<void> {
+    const rows = [{ hostId: CONTROL_PLANE, fromUtcNs: this.clock.nowNs() }, ...cuts];
+    await tx.tenantClock.createMany({ data: rows.map((row) => ({ tenantId, jump, offsetNs, ...row })) });
+  }
+}
