@@ -8,32 +8,32 @@
 export const CPU_MODEL = {
   version: 1,
   /** own: the least any guest pays for leaving the CPU once, so that no exit is free. */
-  guestExitNs: 100n,
+  guestExitNs: 2_000n,
   /** own: entering and leaving Xen, for any hypercall. */
-  hypercallEntryNs: 150n,
+  hypercallEntryNs: 1_000n,
   /** own: delivering one event. */
-  eventSendNs: 200n,
+  eventSendNs: 1_000n,
   /** overhead: changing the vCPU on a pCPU. */
-  contextSwitchNs: 1_500n,
+  contextSwitchNs: 2_000n,
   /** overhead: building a domain. */
   domainBuildNs: 200_000n,
   domainBuildPerFrameNs: 2n,
   /** overhead: taking a domain down. */
   domainDestroyNs: 100_000n,
   /** onbehalf: block backend, one request in and its completion out. */
-  blockRequestNs: 4_000n,
-  blockCompletionNs: 2_000n,
+  blockRequestNs: 6_000n,
+  blockCompletionNs: 4_000n,
   blockPerKibNs: 100n,
   /** onbehalf: socket backend, one command and one chunk of a stream. */
-  socketCommandNs: 3_000n,
-  socketChunkNs: 2_000n,
+  socketCommandNs: 4_000n,
+  socketChunkNs: 4_000n,
   socketPerKibNs: 150n,
   /** own: the guest kernel's calls of the coroutine guests. */
   guestSocketCallNs: 1_000n,
   guestBlockCallNs: 2_000n,
   guestBytesPerKibNs: 100n,
   /** own: parsing and answering one HTTP request of image `web`, before what the request asks for. */
-  webRequestNs: 30_000n,
+  webRequestNs: 50_000n,
 } as const;
 
 /** The cost of `bytes` at a price for each started KiB. */
