@@ -22,10 +22,10 @@ export type { Assignment } from './rating/assignment.js';
 export * from './rating/total-usage.js';
 export * from './rating/charge-line.js';
 export * from './rating/rate.js';
+export * from './rating/payable.js';
 export { landingReservePico, slopePico } from './rating/landing-reserve.js';
 export type { LandingHoldings } from './rating/landing-reserve.js';
 
-export * from './bill/payable.js';
 export * from './bill/running-bill.js';
 export * from './bill/burn-rate.js';
 export * from './bill/estimate.js';

@@ -56,7 +56,6 @@ export class FieldReader {
       const limit = `1..${lengthMax}`;
       return this.refuse(pointer, 'bad_length', `must be ${limit} characters long`, limit, value.length);
     }
-    // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused here
     if (/[\u0000-\u001f\u007f\u2028\u2029]/.test(value)) {
       return this.refuse(pointer, 'control_character', 'must hold no control characters', undefined, value);
     }

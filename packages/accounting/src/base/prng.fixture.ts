@@ -38,8 +38,7 @@ export function prng(seed: bigint): Prng {
   };
 }
 
-/** The seed of this run: XENORACK_TEST_SEED, or the one that is in the tests by default. */
-export function testSeed(byDefault: bigint): bigint {
-  const given = process.env['XENORACK_TEST_SEED'];
+/** The seed of a run: what the environment gives, or the one that stands in the test. */
+export function testSeed(given: string | undefined, byDefault: bigint): bigint {
   return given === undefined ? byDefault : BigInt(given);
 }

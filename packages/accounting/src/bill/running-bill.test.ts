@@ -9,10 +9,10 @@ import { NO_USAGE, hypotheticalTotal } from '../rating/total-usage.js';
 import type { UsageTotals } from '../rating/total-usage.js';
 import { burnRatePerHour, forecastPico } from './burn-rate.js';
 import { estimate } from './estimate.js';
-import { payable } from './payable.js';
+import { payable } from '../rating/payable.js';
 import { accruedByResource, runningBill } from './running-bill.js';
 
-const SEED = testSeed(61n);
+const SEED = testSeed(process.env['XENORACK_TEST_SEED'], 61n);
 const HOUR = 3_600_000_000_000n;
 const TAXES = [
   { taxGroupId: 'standard', name: 'VAT 19 %', ratePpm: 190_000n },

@@ -3,8 +3,8 @@ import { ok } from '../base/error.js';
 import type { Ratio } from '../base/ratio.js';
 import { floorRatio, sumRatios } from '../base/ratio.js';
 import type { ChargeLine, RatedPeriod } from '../rating/charge-line.js';
-import type { Payable, TaxGroup } from './payable.js';
-import { payable } from './payable.js';
+import type { Payable, TaxGroup } from '../rating/payable.js';
+import { payable } from '../rating/payable.js';
 
 export interface RunningBillLine {
   readonly line: ChargeLine;

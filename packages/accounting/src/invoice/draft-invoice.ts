@@ -4,8 +4,8 @@ import { formatInstant } from '../base/instant.js';
 import { formatMinor } from '../base/money.js';
 import type { Ratio } from '../base/ratio.js';
 import { floorRatio, normaliseRatio } from '../base/ratio.js';
-import type { Payable, TaxGroup } from '../bill/payable.js';
-import { payable } from '../bill/payable.js';
+import type { Payable, TaxGroup } from '../rating/payable.js';
+import { payable } from '../rating/payable.js';
 import type { ChargeLine, RatedPeriod, UsageLine } from '../rating/charge-line.js';
 import { telescope } from '../usage/usage-record.js';
 

@@ -4,7 +4,7 @@ import { accrueUsage, applyWallet, issueInvoice, receivePayment, topUpWallet } f
 import { balanceOf, ledgerBalances, ledgerTransaction } from './transaction.js';
 import type { LedgerEntry } from './transaction.js';
 
-const SEED = testSeed(91n);
+const SEED = testSeed(process.env['XENORACK_TEST_SEED'], 91n);
 const posting = { cause: 'c', tenantId: 't', currency: 'EUR', effectiveNs: 0n };
 const entry = (account: LedgerEntry['account'], amountPico: bigint, currency = 'EUR'): LedgerEntry => ({
   account,

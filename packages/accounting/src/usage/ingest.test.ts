@@ -3,7 +3,7 @@ import { prng, testSeed } from '../base/prng.fixture.js';
 import { decideBatch, decideIngest } from './ingest.js';
 import type { Head, Reading } from './reading.js';
 
-const SEED = testSeed(31n);
+const SEED = testSeed(process.env['XENORACK_TEST_SEED'], 31n);
 
 function chain(length: number, closed = false): Reading[] {
   return Array.from({ length }, (_, seq): Reading => {
