@@ -26,12 +26,18 @@ let stopAsked = false;
 let askStop;
 const stopSignal = new Promise((resolve) => (askStop = resolve));
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
-    stopAsked = true;
-    endCommands();
-    askStop();
-  });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stopSoon);
+
+// A signal that ends npm alone never reaches what npm started: it shows by our having another parent.
+const startedBy = process.ppid;
+if (process.env.npm_lifecycle_event === 'start') {
+  setInterval(() => process.ppid !== startedBy && stopSoon(), 500).unref();
+}
+
+function stopSoon() {
+  stopAsked = true;
+  endCommands();
+  askStop();
 }
 
 function checkpoint() {
