@@ -18,6 +18,15 @@ export function fastifyAdapter(): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: bodyBytesMax,
     genReqId: () => newId('req'),
+    // What fails before there is a route, such as a path that cannot be decoded, never reaches the problem filter.
+    frameworkErrors: (error, request, reply) => {
+      const code = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'uri_too_long' : 'bad_request';
+      const refusal = refuse(code, error.message.slice(0, 200));
+      void reply
+        .status(refusal.status)
+        .header('content-type', 'application/problem+json; charset=utf-8')
+        .send(JSON.stringify(refusal.toProblem(request.id)));
+    },
     routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     forceCloseConnections: true,
     // A client that sends its request drop by drop holds a connection no longer than this.
