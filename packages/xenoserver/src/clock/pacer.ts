@@ -15,7 +15,7 @@ import type { WallClock } from './wall-clock.js';
 
 export const STEP_NS = 1_000_000n;
 /** A stall up to this long is caught up by running; beyond it the host loses time. */
-export const CATCH_UP_NS = 250_000_000n;
+export const CATCH_UP_NS = 500_000_000n;
 const TURN_NS = 8_000_000n;
 const IDLE_SLEEP_MS = 10;
 

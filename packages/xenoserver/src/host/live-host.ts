@@ -215,7 +215,15 @@ export class LiveHost {
       case 'incarnation.closed':
         publisher.add(book.take(event.reading, 'close', utcNs, this.reasonOf(event.id, 'destroy')));
         break;
-      default:
+      case 'domain.created':
+      case 'domain.shutdown':
+      case 'domain.crashed':
+      case 'domain.destroyed':
+      case 'volume.opened':
+      case 'volume.closed':
+      case 'allowance.warned':
+      case 'allowance.exhausted':
+      case 'allowance.resumed':
         return;
     }
     void publisher.flush().catch(() => undefined);

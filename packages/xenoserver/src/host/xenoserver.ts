@@ -4,20 +4,18 @@
  * Design. `open` reads the folder, begins a new boot epoch and brings back volumes and domains; `start` lets time pass;
  * `receive` takes commands; everything that leaves is an event. Each part is explained in its own file.
  *
- * Invariants. An operation id is executed at most once per durable memory of it, and always answered the same. An answer
- * is given when the readings and the state it stands for are durable. After a failed assertion or a dead journal
- * nothing runs any more and every command is answered EIO.
+ * Invariants. Nothing outside the host's folder is written. After a failed assertion or a dead journal nothing runs any
+ * more and every command is answered EIO.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Host, type HostEvent as MachineEvent, type UplinkPort } from '@xenorack/hypervisor';
-import { checkCommand, commandKeys, readOperationId } from '../commands/check-command.js';
-import { CommandExecutor, type Outcome } from '../commands/execute-command.js';
-import { SerialQueue } from '../commands/serial-queue.js';
+import { CommandDesk } from '../commands/command-desk.js';
+import { CommandExecutor } from '../commands/execute-command.js';
 import type { PacerTimers } from '../clock/pacer.js';
 import { UtcLabel } from '../clock/utc-label.js';
 import { realClock, type WallClock } from '../clock/wall-clock.js';
-import type { Command, CommandError, HostEvent } from '../control.js';
+import type { Command, HostEvent } from '../control.js';
 import { LeaseBook } from '../leases/lease-book.js';
 import { BatchPublisher } from '../metering/batch-publisher.js';
 import { MeterBook } from '../metering/meter-book.js';
@@ -25,12 +23,11 @@ import { TcpUplink } from '../network/tcp-uplink.js';
 import { readPublicKey } from '../proof/batch.js';
 import { openHostKey, type HostKey } from '../proof/host-key.js';
 import { BatchJournal } from '../storage/batch-journal.js';
-import { HostState, type StoredAnswer } from '../storage/host-state.js';
+import { HostState } from '../storage/host-state.js';
 import { VolumeFiles } from '../storage/volume-files.js';
 import { DomainBook } from './domain-book.js';
+import { DomainWatch } from './domain-watch.js';
 import { LiveHost } from './live-host.js';
-
-const COMMANDS_WAITING_MAX = 10_000;
 
 /** What a host is started with; plain JSON, so that it can be handed to a worker thread. */
 export interface XenoServerOptions {
@@ -67,10 +64,11 @@ export class XenoServer {
   private readonly files: VolumeFiles;
   private readonly domains: DomainBook;
   private readonly leases: LeaseBook;
-  private readonly executor: CommandExecutor;
-  private readonly queue = new SerialQueue();
-  private readonly inFlight = new Set<string>();
+  private readonly desk: CommandDesk;
+  private readonly watch: DomainWatch;
   private readonly bootUtcNs: bigint;
+  /** What `restore` has to tell; `booted` comes first. */
+  private readonly afterBoot: (() => void)[] = [];
   private stopped = false;
 
   private constructor(
@@ -120,15 +118,19 @@ export class XenoServer {
     });
     this.domains = new DomainBook(this.live, this.book, this.uplink);
     this.leases = this.openLeases();
-    this.executor = new CommandExecutor({
-      live: this.live,
+    const { live, domains, files, leases, publisher } = this;
+    const controlPublicKey = readPublicKey(options.controlPublicKey);
+    const executor = new CommandExecutor({
+      live,
       state,
-      domains: this.domains,
-      files: this.files,
-      leases: this.leases,
-      publisher: this.publisher,
-      controlPublicKey: readPublicKey(options.controlPublicKey),
+      domains,
+      files,
+      leases,
+      publisher,
+      controlPublicKey,
     });
+    this.desk = new CommandDesk({ hostId, live, state, domains, publisher, executor, emit });
+    this.watch = new DomainWatch({ hostId, live, state, domains, leases, publisher, desk: this.desk, emit });
   }
 
   /** Opens the folder, begins a boot epoch and brings back what was there. Throws when the folder can not be used. */
@@ -163,41 +165,21 @@ export class XenoServer {
       framesFree,
       domains: [...this.domains.entries.keys()].map((domainId) => this.domains.facts(domainId)!),
     });
+    for (const tell of this.afterBoot.splice(0)) tell();
     void this.publisher.start();
     this.live.pacer.start();
   }
 
   /** Takes a command of any origin; the answer is an `operation-done` event, except for `acknowledge`, which has none. */
   receive(message: Command): void {
-    const operationId = readOperationId(message);
-    const malformed = checkCommand(message);
-    if (operationId === null) return;
-    if (malformed !== null) return this.answer(operationId, refusal(malformed));
-    if (message.type === 'acknowledge') {
-      this.publisher.acknowledge(message.epoch, message.batch, this.live.pacer.dueNs());
-      return;
-    }
-    const before = this.parts.state.operations.get(operationId);
-    if (before !== undefined) return this.answer(operationId, before);
-    if (this.inFlight.has(operationId)) return;
-    if (this.live.isFaulted || this.stopped) {
-      return this.answer(operationId, refusal({ code: 'EIO', detail: 'the host is frozen or stopping' }));
-    }
-    if (this.queue.length >= COMMANDS_WAITING_MAX) {
-      const detail = `${COMMANDS_WAITING_MAX} commands are waiting`;
-      return this.answer(operationId, refusal({ code: 'EBUSY', detail }));
-    }
-    this.inFlight.add(operationId);
-    void this.queue
-      .add(commandKeys(message), () => this.execute(message))
-      .finally(() => this.inFlight.delete(operationId));
+    this.desk.receive(message);
   }
 
   /** Closes every incarnation with a durable final reading (reason `host-stop`), then everything else. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    await this.queue.idle();
+    await this.desk.close();
     if (!this.live.isFaulted) await this.closeIncarnations();
     this.live.pacer.stop();
     this.uplink.closeAll();
@@ -205,46 +187,6 @@ export class XenoServer {
     await this.files.closeAll();
     await this.parts.journal.close();
     await this.parts.state.close();
-  }
-
-  private async execute(command: Exclude<Command, { type: 'acknowledge' }>): Promise<void> {
-    let outcome: Outcome;
-    try {
-      this.live.catchUp();
-      outcome = await this.executor.execute(command);
-    } catch (error) {
-      outcome = { error: { code: 'EIO', detail: error instanceof Error ? error.message : String(error) } };
-    }
-    const answer: StoredAnswer = {
-      ok: outcome.error === null,
-      error: outcome.error,
-      domain: this.domainOf(command),
-      utcNs: outcome.utcNs?.toString() ?? null,
-    };
-    try {
-      await this.parts.state.commit({
-        ...outcome.change,
-        operation: { operationId: command.operationId, answer },
-      });
-    } catch (error) {
-      // Not answered: after the restart the command is sent again and finds the old state.
-      this.live.fault(error);
-      return;
-    }
-    this.answer(command.operationId, answer);
-  }
-
-  private answer(operationId: string, answer: StoredAnswer): void {
-    this.emit({ type: 'operation-done', hostId: this.options.hostId, operationId, ...answer });
-  }
-
-  private domainOf(command: Command): StoredAnswer['domain'] {
-    if (command.type === 'build-domain') return this.domains.facts(command.domain.domainId);
-    if (!('domainId' in command)) return null;
-    const facts = this.domains.facts(command.domainId);
-    if (facts !== null || command.type !== 'destroy-domain') return facts;
-    const { domainId } = command;
-    return { domainId, domid: 0, incarnation: null, state: 'halted', pauseCauses: [], publishedPorts: [] };
   }
 
   private async restore(): Promise<void> {
@@ -262,7 +204,9 @@ export class XenoServer {
       if (error === null) continue;
       const { domainId } = stored.config;
       this.domains.entries.get(domainId)!.stored = { ...stored, power: 'crashed' };
-      this.noteDomain(domainId, `rebuild-failed: ${error.code} ${error.detail}`, this.live.utcNs());
+      this.afterBoot.push(() =>
+        this.watch.noteDomain(domainId, `rebuild-failed: ${error.code} ${error.detail}`, this.live.utcNs()),
+      );
     }
     for (const tenantId of new Set([...state.domains.values()].map(({ config }) => config.tenantId))) {
       this.leases.refresh(tenantId);
@@ -288,17 +232,17 @@ export class XenoServer {
   private onMachineEvent(event: MachineEvent, utcNs: bigint): void {
     switch (event.type) {
       case 'domain.state':
-        this.noteDomain(
+        this.watch.noteDomain(
           event.id,
           event.state === 'running' ? 'running' : `${event.state}:${event.cause}`,
           utcNs,
         );
         break;
       case 'domain.shutdown':
-        this.reap(event.id, event.domId, event.reason);
+        this.watch.reap(event.id, event.domId, event.reason);
         break;
       case 'domain.crashed':
-        this.reap(event.id, event.domId, 'crash');
+        this.watch.reap(event.id, event.domId, 'crash');
         break;
       case 'allowance.warned':
         this.leases.noteAllowance(event.allowanceId, 'warned', event.drawn, utcNs);
@@ -309,49 +253,16 @@ export class XenoServer {
       case 'allowance.resumed':
         this.leases.noteAllowance(event.allowanceId, 'open', event.drawn, utcNs);
         break;
-      default:
+      case 'domain.created':
+      case 'domain.resized':
+      case 'domain.destroyed':
+      case 'incarnation.opened':
+      case 'incarnation.closed':
+      case 'volume.opened':
+      case 'volume.closed':
+        // Caused by commands, which answer for themselves; their readings are booked already.
         break;
     }
-  }
-
-  /** A domain ended by itself: its memory is given back, its last reading made durable, its end remembered. */
-  private reap(domainId: string, domId: number, reason: string): void {
-    void this.queue
-      .add([`domain ${domainId}`], async () => {
-        const entry = this.domains.entries.get(domainId);
-        if (entry?.domId !== domId || this.live.isFaulted) return;
-        this.domains.takeDown(domainId, domId, reason === 'crash' ? 'crash' : `shutdown:${reason}`);
-        await this.publisher.flush();
-        entry.stored = { ...entry.stored, power: reason === 'crash' ? 'crashed' : 'halted' };
-        if (reason === 'reboot') await this.reboot(domainId);
-        const { stored } = this.domains.entries.get(domainId)!;
-        await this.parts.state.commit({ domains: { [domainId]: stored } });
-        this.noteDomain(domainId, reason, this.live.utcNs());
-      })
-      .catch((error: unknown) => this.live.fault(error));
-  }
-
-  private async reboot(domainId: string): Promise<void> {
-    const entry = this.domains.entries.get(domainId)!;
-    const { entry: built } = await this.domains.build(entry.stored);
-    if (built === null) return;
-    this.domains.entries.set(domainId, { ...built, stored: { ...built.stored, power: 'started' } });
-    this.leases.refresh(built.stored.config.tenantId);
-    this.domains.unpauseBuilt(built.domId!);
-  }
-
-  /** Tells the control plane once the readings that belong to the change are out. */
-  private noteDomain(domainId: string, reason: string, utcNs: bigint): void {
-    void this.publisher.flush().then(
-      () => {
-        const domain = this.domains.facts(domainId);
-        if (domain === null) return;
-        const { hostId } = this.options;
-        const { epoch } = this.parts.state;
-        this.emit({ type: 'domain-changed', hostId, epoch, domain, reason, utcNs: utcNs.toString() });
-      },
-      () => undefined,
-    );
   }
 
   private onSecond(utcNs: bigint): void {
@@ -447,8 +358,4 @@ export class XenoServer {
     const volumes = [...this.parts.state.volumes.values()].filter((volume) => volume.tenantId === tenantId);
     return new Set([...this.domains.ofTenant(tenantId), ...volumes.map((volume) => volume.volumeId)]);
   }
-}
-
-function refusal(error: CommandError): StoredAnswer {
-  return { ok: false, error, domain: null, utcNs: null };
 }

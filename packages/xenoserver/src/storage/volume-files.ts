@@ -79,7 +79,7 @@ export class VolumeFiles implements DiskPort {
   private async release(volumeId: string): Promise<void> {
     const handle = this.handles.get(volumeId);
     this.handles.delete(volumeId);
-    await Promise.all(this.busy.get(volumeId) ?? []);
+    await Promise.all([...(this.busy.get(volumeId) ?? [])]);
     this.busy.delete(volumeId);
     if (handle === undefined) return;
     await handle.datasync();
