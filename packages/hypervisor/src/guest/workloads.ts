@@ -126,7 +126,7 @@ function* attack(info: StartInfo, kind: HostileKind): GuestRoutine {
 function* badHypercalls(): GuestRoutine {
   const calls: unknown[] = [
     { op: 'nonsense' },
-    { op: 'event_channel_op', cmd: 'send', port: 1e300 },
+    { op: 'event_channel_op', cmd: 'send', port: Number.MAX_VALUE },
     { op: 'sched_op' },
   ];
   for (;;) for (const call of calls) yield { do: 'hypercall', call } as GuestEffect;
@@ -141,7 +141,7 @@ function* badBlockRequests(info: StartInfo): GuestRoutine {
     { id: 3, op: 'write', sector: 0, sectors: 1, data: new Uint8Array(BLOCK_SECTOR_BYTES - 1) },
     { id: {}, op: 'write', sector: 0, sectors: 1, data: 'text' },
     { id: 4, op: 'format', sector: 0, sectors: 1 },
-    { id: 5, op: 'read', sector: 0, sectors: 1e9 },
+    { id: 5, op: 'read', sector: 0, sectors: 1_000_000_000 },
   ];
   for (;;) {
     if (front === undefined) yield { do: 'work', ns: 1_000_000n };
@@ -158,7 +158,7 @@ function* badSocketCommands(info: StartInfo): GuestRoutine {
   const bad: unknown[] = [
     undefined,
     7,
-    { id: 1, cmd: 'listen', guestPort: 1.5 },
+    { id: 1, cmd: 'listen', guestPort: 'http' },
     { id: 2, cmd: 'listen', guestPort: 70_000 },
     { id: 'x', cmd: 'accept', listener: 1 },
     { id: 3, cmd: 'accept', listener: 99 },

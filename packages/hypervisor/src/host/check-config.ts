@@ -8,7 +8,6 @@ export function checkDomainConfig(config: DomainConfig): string | null {
   if (typeof name !== 'string' || name.length < 1 || name.length > nameMax) {
     return `name: 1 to ${nameMax} characters, got ${String(name?.length)}`;
   }
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'name: control characters are not allowed';
   const idFault = checkResourceId(config.id);
   if (idFault !== null) return idFault;

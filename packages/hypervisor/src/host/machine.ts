@@ -170,14 +170,14 @@ export class Machine {
     this.sched.settleAll();
     const domain = this.domainsById.get(incarnation.resourceId);
     if (domain?.incarnation !== incarnation) return;
-    for (const vcpu of domain.vcpus) this.sched.accrueRunstate(vcpu);
+    for (const vcpu of domain.vcpus) this.sched.books.accrueRunstate(vcpu);
   }
 
   settleEverything(): void {
     this.sched.settleAll();
     for (const incarnation of this.incarnations.values()) this.settle(incarnation);
     for (const domain of this.domains.values()) {
-      if (domain.identity.driver) for (const vcpu of domain.vcpus) this.sched.accrueRunstate(vcpu);
+      if (domain.identity.driver) for (const vcpu of domain.vcpus) this.sched.books.accrueRunstate(vcpu);
     }
   }
 
@@ -262,7 +262,7 @@ export class Machine {
     domain.incarnation = incarnation;
     incarnation.setLevel('memory.frame_ns', BigInt(domain.memoryFrames), this.nowNs);
     incarnation.setState('running', this.nowNs);
-    for (const vcpu of domain.vcpus) this.sched.startClock(vcpu);
+    for (const vcpu of domain.vcpus) this.sched.books.startClock(vcpu);
     if (!driver) this.announceOpened(incarnation, domId);
   }
 

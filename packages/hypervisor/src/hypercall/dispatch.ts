@@ -26,7 +26,7 @@ export function dispatchHypercall(host: HypercallHost, vcpu: Vcpu, call: Hyperca
     case 'vcpu_op': {
       if (call.cmd !== 'get_runstate_info') return -ERRNO.ENOSYS;
       host.sched.settleAll();
-      host.sched.accrueRunstate(vcpu);
+      host.sched.books.accrueRunstate(vcpu);
       const { running, runnable, blocked, offline } = vcpu.runstateNs;
       return [running, runnable, blocked, offline];
     }

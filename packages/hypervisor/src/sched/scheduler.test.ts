@@ -116,12 +116,7 @@ describe('scheduler', () => {
     const host = hostOf(1);
     for (let i = 0; i < 5; i += 1) start(host, `hog${i}`, IMAGES.busy);
     const lateNs: bigint[] = [];
-    const sleeper: GuestImage = {
-      name: 'sleeper',
-      boot: (info) => IMAGES.idle.boot(info),
-    };
-    const { coroutine } = lateness(lateNs);
-    start(host, 'late', { ...sleeper, boot: coroutine });
+    start(host, 'late', latenessRecorder(lateNs));
     host.run(5n * SECOND);
     expect(lateNs.length).toBeGreaterThan(50);
     const typical = [...lateNs].sort((a, b) => (a < b ? -1 : 1))[Math.floor(lateNs.length * 0.9)] as bigint;
@@ -144,17 +139,20 @@ describe('scheduler', () => {
   });
 });
 
-function lateness(lateNs: bigint[]) {
-  const coroutine: GuestImage['boot'] = (info) => {
-    let dueNs = 0n;
-    return {
-      run: () => {
-        const nowNs = info.systemTimeNs();
-        if (dueNs > 0n) lateNs.push(nowNs - dueNs);
-        dueNs = nowNs + 50_000_000n;
-        return { workNs: 0n, then: { do: 'block', untilNs: dueNs } };
-      },
-    };
+/** Sleeps 50 ms at a time and records how late it was woken. */
+function latenessRecorder(lateNs: bigint[]): GuestImage {
+  return {
+    name: 'lateness',
+    boot: (info) => {
+      let dueNs = 0n;
+      return {
+        run: () => {
+          const nowNs = info.systemTimeNs();
+          if (dueNs > 0n) lateNs.push(nowNs - dueNs);
+          dueNs = nowNs + 50_000_000n;
+          return { workNs: 0n, then: { do: 'block', untilNs: dueNs } };
+        },
+      };
+    },
   };
-  return { coroutine };
 }

@@ -1,12 +1,13 @@
-import { assert, present } from '../base/assert.js';
 import { minOf, maxOf } from '../base/bigint-math.js';
 import { CPU_MODEL } from '../abi/cpu-model.js';
 import type { Domain } from '../domain/domain.js';
-import { PRIORITY, type Priority, type Runstate, type Vcpu } from '../domain/vcpu.js';
+import { PRIORITY, type Priority, type Vcpu } from '../domain/vcpu.js';
 import type { Incarnation } from '../meter/incarnation.js';
 import type { Clock } from '../time/clock.js';
 import type { Timer, Timers } from '../time/timers.js';
-import { capBudgetNs, unparkNs } from './cap-budget.js';
+import { capBudgetNs } from './cap-budget.js';
+import { CapParking } from './cap-parking.js';
+import { CpuBooks } from './cpu-books.js';
 import { CreditAccounts, SLICE_NS, TICK_NS } from './credit.js';
 import { Pcpu } from './pcpu.js';
 
@@ -32,7 +33,8 @@ export class Scheduler {
   readonly stats = { slices: 0, contextSwitches: 0, runnableVcpus: 0 };
   private readonly credit: CreditAccounts;
   private readonly tickTimer: Timer;
-  private readonly unparkTimers = new Map<Domain, Timer>();
+  private readonly parking: CapParking;
+  readonly books: CpuBooks;
 
   constructor(
     private readonly clock: Clock,
@@ -42,6 +44,13 @@ export class Scheduler {
   ) {
     for (let i = 0; i < pcpus; i += 1) this.pcpus.push(new Pcpu(i));
     this.credit = new CreditAccounts(pcpus, (vcpu, priority) => this.setPriority(vcpu, priority));
+    this.books = new CpuBooks(clock, (domId) => hooks.incarnationOf(domId));
+    this.parking = new CapParking(
+      clock,
+      timers,
+      () => this.settleAll(),
+      (vcpu) => this.refresh(vcpu),
+    );
     this.tickTimer = timers.create(() => this.tick());
   }
 
@@ -59,7 +68,7 @@ export class Scheduler {
 
   /** Brings the books of every pCPU, and the runstate clocks of what executes, up to now. */
   settleAll(): void {
-    for (const p of this.pcpus) this.settle(p);
+    for (const p of this.pcpus) this.books.settle(p);
   }
 
   /** Wakes a blocked vCPU; one that behaved gets ahead of those that only compute. */
@@ -82,33 +91,14 @@ export class Scheduler {
     }
     if (vcpu.wantsCpu) {
       if (vcpu.queued) return;
-      this.setRunstate(vcpu, 'runnable');
+      this.books.setRunstate(vcpu, 'runnable');
       const p = this.placeFor(vcpu);
       this.enqueue(vcpu, p);
       this.tickle(p, vcpu);
       return;
     }
     if (vcpu.queued) this.dequeue(vcpu);
-    this.setRunstate(vcpu, vcpu.blocked ? 'blocked' : 'offline');
-  }
-
-  /** Starts the runstate clock of a vCPU, when its incarnation opens. */
-  startClock(vcpu: Vcpu): void {
-    vcpu.bornNs = this.clock.nowNs;
-    vcpu.runstateSinceNs = this.clock.nowNs;
-  }
-
-  /** Adds the time of the current runstate up to now. */
-  accrueRunstate(vcpu: Vcpu): void {
-    if (vcpu.bornNs === null) return;
-    const elapsedNs = this.clock.nowNs - vcpu.runstateSinceNs;
-    if (elapsedNs === 0n) return;
-    vcpu.runstateSinceNs = this.clock.nowNs;
-    vcpu.runstateNs[vcpu.runstate] += elapsedNs;
-    present(vcpu.domain.incarnation, 'incarnation of a started vCPU').add(
-      `runstate.${vcpu.runstate}.ns`,
-      elapsedNs,
-    );
+    this.books.setRunstate(vcpu, vcpu.blocked ? 'blocked' : 'offline');
   }
 
   /** Takes a destroyed domain out of the scheduler; no time may pass before the next step. */
@@ -119,9 +109,7 @@ export class Scheduler {
       if (vcpu.wakeTimer !== null) this.timers.cancel(vcpu.wakeTimer);
       this.credit.deactivate(vcpu, this.clock.nowNs);
     }
-    const timer = this.unparkTimers.get(domain);
-    if (timer !== undefined) this.timers.cancel(timer);
-    this.unparkTimers.delete(domain);
+    this.parking.forget(domain);
   }
 
   /** Work of Xen itself, done by the pCPU that has least of it waiting; it is nobody's bill. */
@@ -135,7 +123,7 @@ export class Scheduler {
   /** A cap was set or lifted: domains that parked under the old one are looked at again. */
   capChanged(domain: Domain): void {
     this.settleAll();
-    if (domain.effectiveCap === 0 || capBudgetNs(domain, this.clock.nowNs) > 0n) this.unpark(domain);
+    if (domain.effectiveCap === 0 || capBudgetNs(domain, this.clock.nowNs) > 0n) this.parking.unpark(domain);
     for (const v of domain.vcpus) {
       const p = v.runningOn < 0 ? undefined : this.pcpus[v.runningOn];
       if (p?.mode === 'executing') this.lookAt(p, this.clock.nowNs);
@@ -145,7 +133,7 @@ export class Scheduler {
   /** From now on no vCPU executes and the time of every pCPU is lost. */
   beginLost(): void {
     for (const p of this.pcpus) {
-      this.settle(p);
+      this.books.settle(p);
       if (p.mode === 'overhead' && p.nextNs !== null) p.debtNs += p.nextNs - this.clock.nowNs;
       const vcpu = p.current;
       p.current = null;
@@ -155,7 +143,7 @@ export class Scheduler {
       if (vcpu === null) continue;
       vcpu.runningOn = -1;
       if (vcpu.wantsCpu) {
-        this.setRunstate(vcpu, 'runnable');
+        this.books.setRunstate(vcpu, 'runnable');
         vcpu.home = p.id;
         p.queueOf(vcpu.priority).pushHead(vcpu);
         this.stats.runnableVcpus += 1;
@@ -165,7 +153,7 @@ export class Scheduler {
 
   endLost(): void {
     for (const p of this.pcpus) {
-      this.settle(p);
+      this.books.settle(p);
       p.mode = 'idle';
       // Each takes up its own first; one with nothing of its own is woken when a peer has too much.
       if (p.best !== null || p.debtNs > 0n) this.lookAt(p, this.clock.nowNs);
@@ -173,7 +161,7 @@ export class Scheduler {
   }
 
   private step(p: Pcpu): void {
-    this.settle(p);
+    this.books.settle(p);
     p.nextNs = null;
     const vcpu = p.current;
     if (p.mode === 'overhead' && vcpu !== null && vcpu.wantsCpu) this.begin(p, vcpu);
@@ -186,7 +174,8 @@ export class Scheduler {
     if (vcpu.wantsCpu && vcpu.pendingNs === 0n) yields = this.hooks.execute(vcpu) === 'yield';
     // The guest's act may have taken the vCPU away (its domain was destroyed).
     if (p.current !== vcpu) return;
-    if (vcpu.domain.effectiveCap > 0 && this.refillCap(vcpu.domain) <= 0n) this.park(vcpu.domain);
+    if (vcpu.domain.effectiveCap > 0 && this.parking.refill(vcpu.domain) <= 0n)
+      this.parking.park(vcpu.domain);
     const over = nowNs >= p.sliceEndNs || (p.giveWayNs !== null && nowNs >= p.giveWayNs);
     if (yields || over || !vcpu.wantsCpu) this.schedule(p);
     else this.plan(p, vcpu);
@@ -199,9 +188,9 @@ export class Scheduler {
       p.current = null;
       previous.runningOn = -1;
       if (previous.wantsCpu) {
-        this.setRunstate(previous, 'runnable');
+        this.books.setRunstate(previous, 'runnable');
         this.enqueue(previous, p);
-      } else this.setRunstate(previous, previous.blocked ? 'blocked' : 'offline');
+      } else this.books.setRunstate(previous, previous.blocked ? 'blocked' : 'offline');
     }
     p.giveWayNs = null;
     const next = this.pickNext(p);
@@ -236,17 +225,11 @@ export class Scheduler {
     p.startedNs = this.clock.nowNs;
     p.sliceEndNs = this.clock.nowNs + SLICE_NS;
     this.stats.slices += 1;
-    this.setRunstate(vcpu, 'running');
-    if (vcpu.domain.effectiveCap > 0) this.refillCap(vcpu.domain);
+    this.books.setRunstate(vcpu, 'running');
+    if (vcpu.domain.effectiveCap > 0) this.parking.refill(vcpu.domain);
     this.credit.activate(vcpu, this.clock.nowNs);
     this.ensureTick();
     if (p.giveWayNs !== null) p.giveWayNs = maxOf(p.giveWayNs, p.startedNs + RATELIMIT_NS);
-  }
-
-  /** A period's budget begins after everything executed before it was taken off, whoever looked in between. */
-  private refillCap(domain: Domain): bigint {
-    this.settleAll();
-    return capBudgetNs(domain, this.clock.nowNs);
   }
 
   /** Fixes the next instant at which something has to happen to an executing vCPU. */
@@ -262,52 +245,6 @@ export class Scheduler {
       nextNs = minOf(nextNs, (nowNs / SLICE_NS + 1n) * SLICE_NS);
     }
     p.nextNs = nextNs;
-  }
-
-  /** Books the time since the last settling to where it belongs. */
-  private settle(p: Pcpu): void {
-    const elapsedNs = this.clock.nowNs - p.sinceNs;
-    if (elapsedNs === 0n) return;
-    p.sinceNs = this.clock.nowNs;
-    switch (p.mode) {
-      case 'idle':
-        p.books.idleNs += elapsedNs;
-        return;
-      case 'lost':
-        p.books.lostNs += elapsedNs;
-        return;
-      case 'overhead':
-        p.books.overheadNs += elapsedNs;
-        return;
-      case 'executing':
-        this.charge(p, present(p.current, 'executing vCPU'), elapsedNs);
-    }
-  }
-
-  private charge(p: Pcpu, vcpu: Vcpu, elapsedNs: bigint): void {
-    assert(vcpu.pendingNs >= elapsedNs, () => `vCPU executed ${elapsedNs} ns of ${vcpu.pendingNs} declared`);
-    vcpu.pendingNs -= elapsedNs;
-    vcpu.creditNs -= Number(elapsedNs);
-    vcpu.lastRanNs = this.clock.nowNs;
-    const domain = vcpu.domain;
-    if (domain.effectiveCap > 0) domain.capBudgetNs -= elapsedNs;
-    this.accrueRunstate(vcpu);
-    const payer = vcpu.onBehalfOf === null ? domain.incarnation : this.hooks.incarnationOf(vcpu.onBehalfOf);
-    if (payer === null || (vcpu.onBehalfOf === null && domain.identity.driver)) {
-      p.books.overheadNs += elapsedNs;
-    } else if (vcpu.onBehalfOf === null) {
-      p.books.ownNs += elapsedNs;
-      payer.add('cpu.ns', elapsedNs);
-    } else {
-      p.books.onBehalfNs += elapsedNs;
-      payer.add('cpu.onbehalf.ns', elapsedNs);
-    }
-  }
-
-  private setRunstate(vcpu: Vcpu, state: Runstate): void {
-    if (vcpu.runstate === state) return;
-    this.accrueRunstate(vcpu);
-    vcpu.runstate = state;
   }
 
   private setPriority(vcpu: Vcpu, priority: Priority): void {
@@ -374,37 +311,13 @@ export class Scheduler {
 
   /** Takes a vCPU off its pCPU at this instant. */
   private leaveNow(p: Pcpu, vcpu: Vcpu): void {
-    this.settle(p);
+    this.books.settle(p);
     if (p.mode === 'overhead' && p.nextNs !== null) p.debtNs += p.nextNs - this.clock.nowNs;
     vcpu.runningOn = -1;
     p.current = null;
     if (p.lastRan === vcpu) p.lastRan = null;
     p.mode = 'idle';
     p.nextNs = this.clock.nowNs;
-  }
-
-  private park(domain: Domain): void {
-    let timer = this.unparkTimers.get(domain);
-    if (timer === undefined) {
-      timer = this.timers.create(() => this.unpark(domain));
-      this.unparkTimers.set(domain, timer);
-    }
-    this.settleAll();
-    this.timers.set(timer, unparkNs(domain));
-    for (const v of domain.vcpus) {
-      v.parked = true;
-      this.refresh(v);
-    }
-  }
-
-  private unpark(domain: Domain): void {
-    const timer = this.unparkTimers.get(domain);
-    if (timer !== undefined) this.timers.cancel(timer);
-    for (const v of domain.vcpus) {
-      if (!v.parked) continue;
-      v.parked = false;
-      this.refresh(v);
-    }
   }
 
   private ensureTick(): void {
@@ -415,7 +328,7 @@ export class Scheduler {
   /** Every 10 ms while anybody is active: boosts end; every third tick hands out credit. */
   private tick(): void {
     for (const p of this.pcpus) {
-      this.settle(p);
+      this.books.settle(p);
       if (p.current !== null && p.current.priority === PRIORITY.BOOST) p.current.priority = PRIORITY.UNDER;
     }
     if (this.clock.nowNs % SLICE_NS === 0n) this.credit.account(this.clock.nowNs);
