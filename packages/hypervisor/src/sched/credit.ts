@@ -21,7 +21,7 @@ const KEPT_SLICES = 4;
  */
 export class CreditAccounts {
   private domains: Domain[] = [];
-  private readonly activeVcpus = new Map<Domain, Set<Vcpu>>();
+  private readonly activeVcpus = new Map<Domain, Vcpu[]>();
   private balance = 0;
   /** What one unit of weight earned at the last accounting. */
   private earnedPerWeight = CREDIT_PER_SLICE / 256;
@@ -50,12 +50,12 @@ export class CreditAccounts {
     if (vcpu.active) return;
     this.catchUp(vcpu, nowNs);
     vcpu.active = true;
-    const set = this.activeVcpus.get(vcpu.domain);
-    if (set !== undefined) {
-      set.add(vcpu);
+    const actives = this.activeVcpus.get(vcpu.domain);
+    if (actives !== undefined) {
+      actives.push(vcpu);
       return;
     }
-    this.activeVcpus.set(vcpu.domain, new Set([vcpu]));
+    this.activeVcpus.set(vcpu.domain, [vcpu]);
     this.domains.push(vcpu.domain);
   }
 
@@ -63,9 +63,9 @@ export class CreditAccounts {
     if (!vcpu.active) return;
     vcpu.leftNs = nowNs;
     vcpu.active = false;
-    const set = this.activeVcpus.get(vcpu.domain) as Set<Vcpu>;
-    set.delete(vcpu);
-    if (set.size > 0) return;
+    const actives = this.activeVcpus.get(vcpu.domain) as Vcpu[];
+    actives.splice(actives.indexOf(vcpu), 1);
+    if (actives.length > 0) return;
     this.activeVcpus.delete(vcpu.domain);
     this.domains = this.domains.filter((d) => d !== vcpu.domain);
   }
@@ -108,7 +108,7 @@ export class CreditAccounts {
   }
 
   private activeCount(domain: Domain): number {
-    return (this.activeVcpus.get(domain) as Set<Vcpu>).size;
+    return (this.activeVcpus.get(domain) as Vcpu[]).length;
   }
 
   private peakOf(domain: Domain, count: number, owedShare: number): number {
@@ -120,7 +120,7 @@ export class CreditAccounts {
   private credit(domain: Domain, grant: { each: number; nowNs: bigint; leaving: Vcpu[] }): number {
     const { each, nowNs, leaving } = grant;
     let sum = 0;
-    for (const vcpu of this.activeVcpus.get(domain) as Set<Vcpu>) {
+    for (const vcpu of this.activeVcpus.get(domain) as Vcpu[]) {
       vcpu.creditNs += each;
       if (vcpu.creditNs < 0) {
         this.setPriority(vcpu, PRIORITY.OVER);
@@ -132,7 +132,7 @@ export class CreditAccounts {
           leaving.push(vcpu);
         }
       }
-      const sleeps = !vcpu.wantsCpu && !vcpu.parked && vcpu.runningOn < 0;
+      const sleeps = !vcpu.queued && !vcpu.parked && vcpu.runningOn < 0;
       if (sleeps && nowNs - vcpu.lastRanNs >= SLICE_NS && leaving.at(-1) !== vcpu) leaving.push(vcpu);
       sum += vcpu.creditNs;
     }
