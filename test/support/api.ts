@@ -118,7 +118,7 @@ async function start(
       return other;
     },
     close: async () => {
-      for (const other of others.splice(0)) await other.close();
+      for (const other of [...others]) await other.close();
       await app.close();
       await cleanUp();
     },

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { EventFeed } from '../platform/event-feed.js';
+import { Metrics } from '../platform/metrics.js';
 import { type OperationRow, OperationStore } from './operation.store.js';
 import { hasEnded } from './operations.js';
 
@@ -11,6 +12,7 @@ export class AwaitOperation implements OnModuleDestroy {
   constructor(
     private readonly feed: EventFeed,
     private readonly store: OperationStore,
+    private readonly metrics: Metrics,
   ) {}
 
   /**
@@ -28,6 +30,7 @@ export class AwaitOperation implements OnModuleDestroy {
     let wake = () => {};
     const woken = new Promise<void>((resolve) => (wake = resolve));
     this.waiting.add(wake);
+    this.metrics.waitingRequests.inc();
     const unsubscribe = await this.feed.subscribe((event) => {
       if (event.type !== 'operation.updated' || event.subject.id !== id) return;
       if (hasEnded(event.data as { status: OperationRow['status'] })) wake();
@@ -45,6 +48,7 @@ export class AwaitOperation implements OnModuleDestroy {
       unsubscribe();
       gone.removeEventListener('abort', wake);
       this.waiting.delete(wake);
+      this.metrics.waitingRequests.dec();
     }
   }
 

@@ -60,7 +60,7 @@ beforeAll(async () => {
   otherHeaders = (await api.createKey((await api.createTenant('Other')).id)).headers;
 });
 afterAll(() => api.close());
-beforeEach(() => Object.assign(api.get(Effects), { runs: 0, before: async () => {} }));
+beforeEach(() => void Object.assign(api.get(Effects), { runs: 0, before: async () => {} }));
 
 const post = (key: string | null, sent: unknown, more = headers) =>
   api.send('POST', '/v1/effects', {

@@ -40,6 +40,12 @@ export class Metrics implements OnApplicationShutdown {
     registers: [this.registry],
   });
 
+  readonly waitingRequests = new Gauge({
+    name: 'xenorack_waiting_requests',
+    help: 'Requests that wait for the end of an operation.',
+    registers: [this.registry],
+  });
+
   readonly streamsDropped = new Counter({
     name: 'xenorack_event_streams_dropped_total',
     help: 'Event streams ended because their reader was too slow.',

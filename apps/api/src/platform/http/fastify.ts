@@ -1,5 +1,5 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '../ids.js';
 import type { Metrics } from '../metrics.js';
 import { refuse } from '../problem.js';
@@ -19,7 +19,7 @@ export function fastifyAdapter(): FastifyAdapter {
     bodyLimit: bodyBytesMax,
     genReqId: () => newId('req'),
     // What fails before there is a route, such as a path that cannot be decoded, never reaches the problem filter.
-    frameworkErrors: (error, request, reply) => {
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       const code = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'uri_too_long' : 'bad_request';
       const refusal = refuse(code, error.message.slice(0, 200));
       void reply

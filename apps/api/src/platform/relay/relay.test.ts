@@ -63,7 +63,7 @@ beforeAll(async () => {
   probe = api.get(Probe);
 });
 afterAll(() => api.close());
-beforeEach(() => Object.assign(probe, { work: async () => {}, hear: async () => {}, runs: [], heard: [] }));
+beforeEach(() => void Object.assign(probe, { work: async () => {}, hear: async () => {}, runs: [], heard: [] }));
 
 const tenantId = 'ten_00000000000000000000000000';
 
@@ -121,14 +121,12 @@ describe('events', () => {
 
   test('an event of work that is rolled back never appears', async () => {
     const rolledBack = api.get(UnitOfWork).run(async (tx) => {
-      await api
-        .get(Outbox)
-        .write(tx, {
-          tenantId,
-          type: 'domain.deleted',
-          subject: { type: 'domain', id: 'never' },
-          data: { name: 'never' },
-        });
+      await api.get(Outbox).write(tx, {
+        tenantId,
+        type: 'domain.deleted',
+        subject: { type: 'domain', id: 'never' },
+        data: { name: 'never' },
+      });
       throw new Error('undo');
     });
     await expect(rolledBack).rejects.toThrow('undo');
@@ -152,7 +150,7 @@ describe('events', () => {
   test('events go on while Redis has forgotten everybody', async () => {
     const seen: EventWire[] = [];
     const end = await api.get(EventFeed).subscribe((event) => seen.push(event));
-    await api.get(RedisLink).client.client('KILL', 'TYPE', 'pubsub');
+    await api.get(RedisLink).client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await writeEvent('unheard');
     await until(() => seen.some(({ subject }) => subject.id === 'unheard'));
     end();
@@ -162,18 +160,14 @@ describe('events', () => {
     const second = await startApi({ modules: [ProbeModule] });
     const third = await second.startAnother();
     const write = async (name: string) =>
-      second
-        .get(UnitOfWork)
-        .run((tx) =>
-          second
-            .get(Outbox)
-            .write(tx, {
-              tenantId,
-              type: 'domain.created',
-              subject: { type: 'domain', id: name },
-              data: { name, plan_id: '', operation_id: '' },
-            }),
-        );
+      second.get(UnitOfWork).run((tx) =>
+        second.get(Outbox).write(tx, {
+          tenantId,
+          type: 'domain.created',
+          subject: { type: 'domain', id: name },
+          data: { name, plan_id: '', operation_id: '' },
+        }),
+      );
     const heard = () =>
       [...second.get(Probe).heard, ...third.get(Probe).heard].map(({ subject }) => subject.id);
     await write('one');
@@ -244,12 +238,10 @@ describe('jobs', () => {
     await api.get(RedisLink).client.flushdb();
     // They are due by now, and were queued long enough ago to be searched for.
     const past = new Date(Date.now() - 60_000);
-    await api
-      .get(Database)
-      .prisma.job.updateMany({
-        where: { id: { in: ids as string[] } },
-        data: { runAt: past, queuedAt: past },
-      });
+    await api.get(Database).prisma.job.updateMany({
+      where: { id: { in: ids as string[] } },
+      data: { runAt: past, queuedAt: past },
+    });
     await api.get(Relay).recoverJobs();
     await until(
       async () =>
