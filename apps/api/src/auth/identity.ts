@@ -37,6 +37,11 @@ export class Identity {
     this.auth = authOf(config, database);
   }
 
+  /** What better-auth was made with; its tables follow from it. */
+  get options() {
+    return this.auth.options;
+  }
+
   /**
    * Begins a session.
    * @returns The user and the Set-Cookie headers of the session.

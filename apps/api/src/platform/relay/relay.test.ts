@@ -63,7 +63,9 @@ beforeAll(async () => {
   probe = api.get(Probe);
 });
 afterAll(() => api.close());
-beforeEach(() => void Object.assign(probe, { work: async () => {}, hear: async () => {}, runs: [], heard: [] }));
+beforeEach(
+  () => void Object.assign(probe, { work: async () => {}, hear: async () => {}, runs: [], heard: [] }),
+);
 
 const tenantId = 'ten_00000000000000000000000000';
 
