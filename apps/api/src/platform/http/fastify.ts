@@ -81,7 +81,7 @@ function takeOnlyJson(fastify: FastifyInstance): void {
   fastify.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     // An empty body is no body: a POST without one may still say that it speaks JSON.
     if (body === '') return done(null, undefined);
-    parse(request, body, (error: FastifyError | Error | null, value?: unknown) => {
+    void parse(request, body, (error: FastifyError | Error | null, value?: unknown) => {
       if (error) done(refuse('malformed_json', error.message));
       else done(null, value);
     });
