@@ -1,6 +1,6 @@
 'use client';
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { api, newIdempotencyKey, unwrap, unwrapTagged } from './client';
+import { api, unwrap, unwrapTagged } from './client';
 import type { BudgetBody } from './contract';
 import { queryKeys } from './query-keys';
 
@@ -35,7 +35,8 @@ export function useSaveBudget() {
     mutationFn: async ({ id, body, key }: { id: string | null; body: BudgetBody; key: string }) => {
       if (id === null)
         return unwrap(api.POST('/v1/budgets', { body, params: { header: { 'Idempotency-Key': key } } }));
-      const { etag } = await readBudget(id);
+      // The tag of what is stored now: somebody else's change in between is refused, not overwritten.
+      const { etag } = await unwrapTagged(api.GET('/v1/budgets/{id}', { params: { path: { id } } }));
       const params = { path: { id }, header: { 'If-Match': etag } };
       return unwrap(api.PATCH('/v1/budgets/{id}', { body, params }));
     },
@@ -46,17 +47,9 @@ export function useSaveBudget() {
 export function useDeleteBudget() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: async (id: string) => {
-      const { etag } = await readBudget(id);
-      const headers = { 'If-Match': etag, 'Idempotency-Key': newIdempotencyKey() };
-      return unwrap(api.DELETE('/v1/budgets/{id}', { params: { path: { id } }, headers }));
-    },
+    mutationFn: (id: string) => unwrap(api.DELETE('/v1/budgets/{id}', { params: { path: { id } } })),
     onSuccess: () => refreshMoney(cache),
   });
-}
-
-function readBudget(id: string) {
-  return unwrapTagged(api.GET('/v1/budgets/{id}', { params: { path: { id } } }));
 }
 
 function refreshMoney(cache: ReturnType<typeof useQueryClient>): Promise<unknown> {

@@ -46,5 +46,6 @@ export type FeedEvent = Answer<'/v1/events', 'get', 200>['data'][number];
 
 export type OperatorHost = Answer<'/v1/operator/hosts', 'get', 200>['data'][number];
 export type OperatorTenant = Answer<'/v1/operator/tenants', 'get', 200>['data'][number];
+export type TenantAccount = Answer<'/v1/operator/tenants/{id}/account', 'get', 200>;
 export type OperatorDomain = Answer<'/v1/operator/domains', 'get', 200>['data'][number];
 export type OperatorLedger = Answer<'/v1/operator/ledger', 'get', 200>;

@@ -9,6 +9,7 @@ import {
 import { api, newIdempotencyKey, unwrap } from './client';
 import type { ActionType, Domain, DomainCreate } from './contract';
 import { useFallbackPolling } from './live/connection';
+import { isUp } from './power';
 import { queryKeys } from './query-keys';
 
 export interface DomainFilter {
@@ -41,7 +42,12 @@ export function useDomain(id: string) {
   return useQuery({
     queryKey: queryKeys.domain(id),
     queryFn: () => unwrap(api.GET('/v1/domains/{id}', { params: { path: { id } } })),
-    refetchInterval: (query) => poll(query.state.data ? moves(query.state.data) : false),
+    refetchInterval: (query) => {
+      const domain = query.state.data;
+      if (!domain) return false;
+      // The stream brings figures of domains that are up; the disk of a halted one still costs.
+      return poll(moves(domain) || !isUp(domain));
+    },
   });
 }
 
@@ -91,7 +97,7 @@ export function useOperationsOf(subjectId: string) {
   return useQuery({
     queryKey: queryKeys.operationsOf(subjectId),
     queryFn: () =>
-      unwrap(api.GET('/v1/operations', { params: { query: { subject_id: subjectId, limit: 50 } } })),
+      unwrap(api.GET('/v1/operations', { params: { query: { subject: subjectId, limit: 50 } } })),
     refetchInterval: (query) =>
       poll(
         query.state.data?.data.some((one) => one.status === 'queued' || one.status === 'running') ?? false,

@@ -1,6 +1,7 @@
 'use client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from './client';
+import type { FeedEvent } from './contract';
 import { useFallbackPolling } from './live/connection';
 import { queryKeys } from './query-keys';
 
@@ -25,6 +26,15 @@ export function useTenants() {
   return useQuery({
     queryKey: queryKeys.operatorTenants,
     queryFn: () => unwrap(api.GET('/v1/operator/tenants')),
+  });
+}
+
+/** What a tenant holds, owes and may still spend, at its own present. */
+export function useTenantAccount(tenantId: string) {
+  return useQuery({
+    queryKey: queryKeys.operatorAccount(tenantId),
+    queryFn: () =>
+      unwrap(api.GET('/v1/operator/tenants/{id}/account', { params: { path: { id: tenantId } } })),
     refetchInterval: 5000,
   });
 }
@@ -58,22 +68,20 @@ export function useAdvanceTestClock() {
   });
 }
 
-/** Closes a tenant's ended period and waits until the invoice stands or the operation failed. */
+/** Asks for a tenant's ended period to be closed; the invoice follows when all readings are in (see useIssuedInvoice). */
 export function useInvoiceRun() {
-  const cache = useQueryClient();
   return useMutation({
-    mutationFn: async ({ tenantId, key }: { tenantId: string; key: string }) => {
-      const params = { header: { 'Idempotency-Key': key } };
-      const started = await unwrap(
-        api.POST('/v1/operator/invoice-runs', { params, body: { tenant_id: tenantId } }),
-      );
-      let operation = started.operation;
-      while (operation.status === 'queued' || operation.status === 'running') {
-        const path = { id: operation.id };
-        operation = await unwrap(api.GET('/v1/operations/{id}', { params: { path, query: { wait: 10 } } }));
-      }
-      return operation;
-    },
-    onSuccess: () => cache.invalidateQueries({ queryKey: queryKeys.operator }),
+    mutationFn: ({ tenantId, force, key }: { tenantId: string; force: boolean; key: string }) =>
+      unwrap(
+        api.POST('/v1/operator/invoice-runs', {
+          params: { header: { 'Idempotency-Key': key } },
+          body: { tenant_id: tenantId, force },
+        }),
+      ),
   });
+}
+
+/** The newest invoice that the stream told of since this page was opened. */
+export function useIssuedInvoice(tenantId: string) {
+  return useQuery<FeedEvent>({ queryKey: queryKeys.liveInvoice(tenantId), enabled: false }).data;
 }

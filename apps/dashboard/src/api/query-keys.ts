@@ -21,9 +21,11 @@ export const queryKeys = {
   operator: ['operator'] as const,
   operatorHosts: ['operator', 'hosts'] as const,
   operatorTenants: ['operator', 'tenants'] as const,
+  operatorAccount: (tenantId: string) => ['operator', 'account', tenantId] as const,
   operatorPlans: ['operator', 'plans'] as const,
   operatorDomains: ['operator', 'domains'] as const,
   operatorLedger: ['operator', 'ledger'] as const,
   liveDomain: (id: string) => ['live', 'domain', id] as const,
   liveBill: ['live', 'bill'] as const,
+  liveInvoice: (tenantId: string) => ['live', 'invoice', tenantId] as const,
 };

@@ -33,3 +33,13 @@ export function PriceList({ prices }: { prices: readonly PriceLine[] }) {
     </ul>
   );
 }
+
+/** The price of a line, or a dash for a line that has none of its own. */
+export function PriceText({ price }: { price: { amount: MoneyValue; per_text: string } | null }) {
+  if (!price) return <span className="text-ink-soft">–</span>;
+  return (
+    <>
+      {formatPrice(price.amount)} <span className="text-ink-soft text-sm">{price.per_text}</span>
+    </>
+  );
+}

@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import type { OperatorHost } from '../contract';
 import {
   appendFigures,
   livePointsMax,
-  withReportedState,
+  withHostFigures,
   type DomainFigures,
+  type HostFigures,
   type LiveDomain,
 } from './figures';
-import type { Domain } from '../contract';
 
 function figuresAt(second: number, accrued = '0.10'): DomainFigures {
   return {
@@ -41,9 +42,17 @@ describe('live figures', () => {
     expect(appendFigures(live, figuresAt(1, '9'))).toBe(live);
   });
 
-  test('a domain is replaced only when its state really changed', () => {
-    const domain = { id: 'dom_1', state: 'running' } as Domain;
-    expect(withReportedState(domain, figuresAt(1))).toBe(domain);
-    expect(withReportedState(domain, { ...figuresAt(1), state: 'paused' }).state).toBe('paused');
+  test('host figures set the balance and the memory of that host only', () => {
+    const memory = { total: 1024, sellable: 900, claimed: 100, xen: null, free: null };
+    const host = { id: 'host_1', balance: null, domains: 0, memory_mib: memory } as OperatorHost;
+    const balance = { elapsed_ns: '5' } as HostFigures['balance'];
+    const figures = { id: 'host_1', balance, frames_free: 1000, frames_xen: '257', running_domains: 2 };
+    expect(withHostFigures(host, figures)).toEqual({
+      id: 'host_1',
+      balance,
+      domains: 2,
+      memory_mib: { ...memory, free: 3, xen: 2 },
+    });
+    expect(withHostFigures(host, { ...figures, id: 'host_2' })).toBe(host);
   });
 });

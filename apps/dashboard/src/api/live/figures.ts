@@ -1,7 +1,7 @@
 // The once-a-second figures of the stream, and how they change what the page holds. Every figure *sets* an absolute
 // value: a lost or repeated message never makes a total wrong.
 
-import type { Domain, Money } from '../contract';
+import type { Domain, Money, OperatorHost } from '../contract';
 
 export interface DomainFigures {
   readonly domain_id: string;
@@ -23,7 +23,7 @@ export interface BillFigures {
   readonly accrued: Money;
   readonly payable: Money;
   readonly rate_per_hour: Money;
-  readonly metered_to: string;
+  readonly metered_to: string | null;
 }
 
 /** One second of a domain, as numbers for drawing. */
@@ -67,7 +67,26 @@ export function appendFigures(live: LiveDomain | undefined, figures: DomainFigur
   return { latest: figures, points: [...(live?.points ?? []), point].slice(-livePointsMax) };
 }
 
-/** The domain with the state the host last reported; the same object when nothing changed. */
-export function withReportedState(domain: Domain, figures: DomainFigures): Domain {
-  return domain.state === figures.state ? domain : { ...domain, state: figures.state };
+/** Once-a-second figures of a host: its trial balance (nanoseconds as text) and its frames of 4 KiB. */
+export interface HostFigures {
+  readonly id: string;
+  readonly balance: NonNullable<OperatorHost['balance']>;
+  readonly frames_free: number | string;
+  readonly frames_xen: number | string;
+  readonly running_domains: number;
+}
+
+const framesPerMib = 256;
+
+/** The host as the operator's list shows it, with its newest figures set. */
+export function withHostFigures(host: OperatorHost, figures: HostFigures): OperatorHost {
+  if (host.id !== figures.id) return host;
+  const free = Math.floor(Number(figures.frames_free) / framesPerMib);
+  const xen = Math.ceil(Number(figures.frames_xen) / framesPerMib);
+  return {
+    ...host,
+    balance: figures.balance,
+    domains: figures.running_domains,
+    memory_mib: { ...host.memory_mib, free, xen },
+  };
 }

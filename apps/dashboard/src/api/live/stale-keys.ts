@@ -9,7 +9,14 @@ export function staleKeys(eventType: string): readonly Key[] {
     case 'domain':
     case 'operation':
     case 'volume':
-      return [queryKeys.domains, queryKeys.operations, queryKeys.limits, queryKeys.bill, queryKeys.events];
+      return [
+        queryKeys.domains,
+        queryKeys.operations,
+        queryKeys.limits,
+        queryKeys.bill,
+        queryKeys.events,
+        queryKeys.operatorDomains,
+      ];
     case 'budget':
     case 'lease':
     case 'limit':
@@ -17,12 +24,20 @@ export function staleKeys(eventType: string): readonly Key[] {
     case 'invoice':
     case 'period':
     case 'bill':
-      return [queryKeys.invoices, queryKeys.bill, queryKeys.budgets, queryKeys.events];
+      return [
+        queryKeys.invoices,
+        queryKeys.bill,
+        queryKeys.budgets,
+        queryKeys.events,
+        queryKeys.operatorLedger,
+      ];
     case 'plan':
     case 'price':
       return [queryKeys.catalog, queryKeys.events];
+    case 'host':
+      return [queryKeys.operatorHosts, queryKeys.operatorDomains, queryKeys.events];
     case 'tenant':
-      return [queryKeys.me, queryKeys.limits, queryKeys.events];
+      return [queryKeys.me, queryKeys.limits, queryKeys.operatorTenants, queryKeys.events];
     default:
       return [queryKeys.events];
   }

@@ -1,13 +1,15 @@
 'use client';
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { Domain, OperatorHost } from '../contract';
+import type { Domain, FeedEvent, Money, OperatorHost } from '../contract';
+import { isUp } from '../power';
 import { queryKeys } from '../query-keys';
 import {
   appendFigures,
-  withReportedState,
+  withHostFigures,
   type BillFigures,
   type DomainFigures,
+  type HostFigures,
   type LiveDomain,
 } from './figures';
 import type { StreamMessage } from './sse-parser';
@@ -41,30 +43,35 @@ function applyMessage(cache: QueryClient, refresher: Refresher, message: StreamM
       cache.setQueryData(queryKeys.liveBill, data as BillFigures);
       return;
     case 'host.figures':
-      return applyHostFigures(cache, data as OperatorHost);
+      return applyHostFigures(cache, data as HostFigures);
+    case 'ready':
+      return;
     case 'resync':
       void cache.invalidateQueries();
       return;
     default:
+      applyEvent(cache, data as FeedEvent);
       refresher.add(staleKeys(message.event));
   }
+}
+
+function applyEvent(cache: QueryClient, event: FeedEvent): void {
+  if (event.type !== 'invoice.issued' || event.tenant_id === null) return;
+  cache.setQueryData(queryKeys.liveInvoice(event.tenant_id), event);
 }
 
 function applyDomainFigures(cache: QueryClient, figures: DomainFigures, refresher: Refresher): void {
   const id = figures.domain_id;
   cache.setQueryData<LiveDomain>(queryKeys.liveDomain(id), (live) => appendFigures(live, figures));
   const known = cache.getQueryData<Domain>(queryKeys.domain(id));
-  if (!known || known.state === figures.state) return;
-  cache.setQueryData(queryKeys.domain(id), withReportedState(known, figures));
-  // Another state allows other actions, and only the API knows which.
-  refresher.add([queryKeys.domains]);
+  // Another state allows other actions and has other holds, and only the API knows which.
+  if (known && known.state !== figures.state) refresher.add([queryKeys.domains]);
 }
 
-function applyHostFigures(cache: QueryClient, figures: OperatorHost): void {
+function applyHostFigures(cache: QueryClient, figures: HostFigures): void {
   cache.setQueryData<{ data: OperatorHost[] }>(
     queryKeys.operatorHosts,
-    (hosts) =>
-      hosts && { ...hosts, data: hosts.data.map((host) => (host.id === figures.id ? figures : host)) },
+    (hosts) => hosts && { ...hosts, data: hosts.data.map((host) => withHostFigures(host, figures)) },
   );
 }
 
@@ -94,6 +101,13 @@ class Refresher {
 /** The last two minutes of one domain; only what reads it draws again each second. */
 export function useLiveDomain(id: string): LiveDomain | undefined {
   return useQuery<LiveDomain>({ queryKey: queryKeys.liveDomain(id), enabled: false, gcTime: 600_000 }).data;
+}
+
+/** What a domain has cost and costs now: from the stream while it is up, else as the API last said. */
+export function useDomainMoney(domain: Domain): { accrued: Money; rateNow: Money } {
+  const latest = useLiveDomain(domain.id)?.latest;
+  if (!latest || !isUp(domain)) return { accrued: domain.billing.accrued, rateNow: domain.billing.rate_now };
+  return { accrued: latest.accrued, rateNow: latest.rate_now };
 }
 
 export function useLiveBill(): BillFigures | undefined {

@@ -8,7 +8,6 @@ export default function SignInPage() {
   return (
     <main className="flex min-h-dvh items-center justify-center px-4 py-12">
       <div className="w-full max-w-sm">
-        {/* eslint-disable-next-line @next/next/no-img-element -- a static mark needs no image pipeline */}
         <img src="/icon.svg" alt="" width={40} height={40} className="mb-5" />
         <h1 className="text-2xl leading-8 font-semibold tracking-[-0.02em]">Sign in to Xenorack</h1>
         <p className="text-ink-soft mt-1 mb-6">

@@ -3,28 +3,35 @@ import { Activity, Boxes, CircleAlert, Coins, FileText, Gauge, type LucideIcon }
 import Link from 'next/link';
 import { useEvents } from '../../api/activity';
 import type { FeedEvent } from '../../api/contract';
+import { useDomains } from '../../api/domains';
 import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { EmptyState } from '../../ui/empty-state';
 import { formatAgo, formatMoment } from '../../ui/format/time';
 import { SkeletonRows } from '../../ui/skeleton';
-import { eventWords } from './event-words';
+import { eventWords, isNews, type EventWords } from './event-words';
 
 const icons: Record<string, LucideIcon> = {
   domain: Boxes,
   invoice: FileText,
   budget: Gauge,
   limit: CircleAlert,
-  bill: Coins,
+  lease: Coins,
 };
 
 /** The tenant's feed, newest first; `max` cuts it for a card. */
 export function EventFeed({ max }: { max?: number }) {
   const query = useEvents();
+  const domains = useDomains();
+  const known = domains.data?.pages.flatMap((page) => page.data) ?? [];
+  const nameOf = (id: string) => known.find((domain) => domain.id === id)?.name;
   return (
     <Answered query={query} what="Activity" skeleton={<SkeletonRows rows={max ?? 8} className="h-9" />}>
       {(data) => {
-        const events = data.pages.flatMap((page) => page.data).slice(0, max);
+        const events = data.pages
+          .flatMap((page) => page.data)
+          .filter(isNews)
+          .slice(0, max);
         if (events.length === 0) {
           return (
             <EmptyState icon={<Activity />} title="Nothing has happened yet">
@@ -36,7 +43,7 @@ export function EventFeed({ max }: { max?: number }) {
           <>
             <ul className="divide-line divide-y">
               {events.map((event) => (
-                <EventItem key={event.id} event={event} />
+                <EventItem key={event.id} event={event} words={eventWords(event, nameOf)} />
               ))}
             </ul>
             {max === undefined && query.hasNextPage ? (
@@ -57,8 +64,7 @@ export function EventFeed({ max }: { max?: number }) {
   );
 }
 
-function EventItem({ event }: { event: FeedEvent }) {
-  const words = eventWords(event);
+function EventItem({ event, words }: { event: FeedEvent; words: EventWords }) {
   const Icon = icons[event.type.split('.')[0] ?? ''] ?? Activity;
   return (
     <li className="flex items-center gap-3 py-2.5">
@@ -79,11 +85,11 @@ function EventItem({ event }: { event: FeedEvent }) {
         {words.detail ? <span className="text-ink-soft block truncate text-sm">{words.detail}</span> : null}
       </span>
       <time
-        dateTime={event.at}
-        title={formatMoment(event.at)}
+        dateTime={event.created_at}
+        title={formatMoment(event.created_at)}
         className="text-ink-soft figures shrink-0 text-sm"
       >
-        {formatAgo(event.at, Date.now())}
+        {formatAgo(event.created_at, Date.now())}
       </time>
     </li>
   );

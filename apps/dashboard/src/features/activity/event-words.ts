@@ -1,4 +1,5 @@
 import type { FeedEvent } from '../../api/contract';
+import { formatMoney } from '../../ui/format/money';
 
 export interface EventWords {
   readonly title: string;
@@ -9,6 +10,74 @@ export interface EventWords {
 
 type EventLike = Pick<FeedEvent, 'type' | 'subject' | 'data'>;
 
+const pages: Record<string, (id: string) => string> = {
+  domain: (id) => `/domains/${id}`,
+  invoice: (id) => `/invoices/${id}`,
+  budget: () => '/budgets',
+};
+
+/** Progress of an operation is shown where it runs; the feed keeps how it ended. */
+export function isNews(event: EventLike): boolean {
+  if (event.type !== 'operation.updated') return true;
+  return ['succeeded', 'failed', 'cancelled'].includes(textOf(event.data, 'status') ?? '');
+}
+
+/** A feed event as people say it. `nameOf` gives the name of a domain that the event names only by id. */
+export function eventWords(
+  event: EventLike,
+  nameOf: (id: string) => string | undefined = () => undefined,
+): EventWords {
+  const subject = subjectOf(event);
+  const name = textOf(event.data, 'name', 'number') ?? nameOf(subject.id);
+  const href = pages[subject.type]?.(subject.id) ?? null;
+  return { title: titleOf(event, name), detail: detailOf(event), href };
+}
+
+/** An operation is about what it changes. */
+function subjectOf({ subject, data }: EventLike): { type: string; id: string } {
+  const about = data['subject'];
+  if (typeof about !== 'object' || about === null || !('type' in about) || !('id' in about)) return subject;
+  return { type: String(about.type), id: String(about.id) };
+}
+
+function titleOf({ type, data }: EventLike, name: string | undefined): string {
+  switch (type) {
+    case 'operation.updated':
+      return sentence(words(textOf(data, 'type') ?? 'operation'), name, textOf(data, 'status') ?? '');
+    case 'domain.state_changed':
+      return sentence('domain', name, `is ${textOf(data, 'state') ?? 'changed'}`);
+    case 'budget.threshold_reached':
+      return `Budget passed ${String(data['threshold_percent'])}%`;
+    case 'limit.breached':
+      return data['limit'] === 'budget' ? 'Budget used up' : `Limit reached: ${words(String(data['limit']))}`;
+    case 'lease.exhausted':
+      return 'The money leased to a host is used up';
+    default: {
+      const [noun = '', ...verb] = type.split('.');
+      return sentence(words(noun), name, words(verb.join(' ')));
+    }
+  }
+}
+
+function detailOf({ type, data }: EventLike): string | null {
+  if (type === 'budget.threshold_reached' && isMoney(data['spent']) && isMoney(data['limit'])) {
+    return `${formatMoney(data['spent'], 4)} of ${formatMoney(data['limit'])} spent`;
+  }
+  if (type === 'invoice.issued' && isMoney(data['total'])) return `Total ${formatMoney(data['total'])}`;
+  const text = textOf(data, 'detail', 'reason', 'policy', 'stage');
+  return text === null ? null : words(text);
+}
+
+function isMoney(value: unknown): value is { amount: string; currency: string } {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'amount' in value &&
+    typeof value.amount === 'string' &&
+    'currency' in value &&
+    typeof value.currency === 'string'
+  );
+}
+
 function textOf(data: Record<string, unknown>, ...names: string[]): string | null {
   for (const name of names) {
     const value = data[name];
@@ -17,23 +86,11 @@ function textOf(data: Record<string, unknown>, ...names: string[]): string | nul
   return null;
 }
 
-const pages: Record<string, (id: string) => string> = {
-  domain: (id) => `/domains/${id}`,
-  invoice: (id) => `/invoices/${id}`,
-  budget: () => '/budgets',
-  limit: () => '/budgets',
-};
+function words(text: string): string {
+  return text.replaceAll(/[._]/g, ' ');
+}
 
-/** A feed event as people say it: "domain.created" about web-1 reads "Domain web-1 created". */
-export function eventWords(event: EventLike): EventWords {
-  const [noun = '', ...rest] = event.type.split('.');
-  const verb = rest.join(' ').replaceAll(/[_-]/g, ' ');
-  const name = textOf(event.data, 'name', 'number', 'domain_name');
-  const title = [noun.charAt(0).toUpperCase() + noun.slice(1), name, verb].filter(Boolean).join(' ');
-  const detail = textOf(event.data, 'detail', 'reason', 'cost_effect', 'stage', 'error');
-  return {
-    title: title.replaceAll('_', ' '),
-    detail,
-    href: pages[event.subject.type]?.(event.subject.id) ?? null,
-  };
+function sentence(...parts: (string | undefined)[]): string {
+  const text = parts.filter(Boolean).join(' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -6,9 +6,10 @@ import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
 import { Fact, Facts } from '../../ui/card';
 import { compareDecimals, sumDecimals } from '../../ui/format/decimal';
-import { formatMoney, formatPrice } from '../../ui/format/money';
+import { formatMoney } from '../../ui/format/money';
 import { formatCount } from '../../ui/format/quantity';
 import { Money } from '../../ui/money';
+import { PriceText } from '../../ui/price-list';
 import { Popover } from '../../ui/overlay/popover';
 import { Cell, HeadCell, Row, Table } from '../../ui/table';
 
@@ -68,7 +69,7 @@ function BillRow({ line }: { line: BillLine }) {
         {line.quantity_text}
       </Cell>
       <Cell numeric>
-        {formatPrice(line.price.amount)} <span className="text-ink-soft text-sm">{line.price.per_text}</span>
+        <PriceText price={line.price} />
       </Cell>
       <Cell numeric>
         <Money value={line.exact} decimals={6} />
@@ -106,7 +107,7 @@ function WhyThisPrice({ line }: { line: BillLine }) {
         <Fact name="Included">− {formatCount(line.included)}</Fact>
         <Fact name="Billable">{formatCount(line.billable)}</Fact>
         <Fact name="Price">
-          {formatPrice(line.price.amount)} {line.price.per_text}
+          <PriceText price={line.price} />
         </Fact>
         {line.capped_by ? (
           <Fact name="Monthly cap">
@@ -128,30 +129,33 @@ function WhyThisPrice({ line }: { line: BillLine }) {
   );
 }
 
+/** Two sums that must hold: the lines make the net, and net and tax make the payable amount. */
 function CheckRow({ bill }: { bill: Bill }) {
   const { currency } = bill.payable;
-  const payable = sumDecimals(bill.lines.map((line) => line.payable.amount));
+  const lines = sumDecimals(bill.lines.map((line) => line.payable.amount));
   const exact = sumDecimals(bill.lines.map((line) => line.exact.amount));
+  const payable = sumDecimals([lines, bill.tax.amount]);
   const agrees = compareDecimals(payable, bill.payable.amount) === 0;
+  const words = `lines ${formatMoney({ amount: lines, currency })} + tax ${formatMoney(bill.tax)}`;
   return (
     <tr data-testid="bill-check" data-agrees={agrees} className="bg-sunken/50 font-medium">
       <Cell colSpan={4} className="border-t border-b-0">
-        <span className="flex items-center gap-2 [&_svg]:size-4 [&_svg]:shrink-0">
+        <span className="flex items-center gap-2 whitespace-nowrap [&_svg]:size-4 [&_svg]:shrink-0">
           {agrees ? (
             <CircleCheck aria-hidden className="text-good-text" />
           ) : (
             <CircleAlert aria-hidden className="text-bad-text" />
           )}
           {agrees
-            ? `Sum of the lines = payable, ${formatMoney(bill.payable)}`
-            : `The lines add up to ${formatMoney({ amount: payable, currency })}, payable is ${formatMoney(bill.payable)}`}
+            ? `Checked: ${words} = payable ${formatMoney(bill.payable)}`
+            : `Does not add up: ${words}, but payable is ${formatMoney(bill.payable)}`}
         </span>
       </Cell>
       <Cell numeric className="border-t border-b-0">
         <Money value={{ amount: exact, currency }} decimals={6} />
       </Cell>
       <Cell numeric className="border-t border-b-0">
-        <Money value={{ amount: payable, currency }} />
+        <Money value={{ amount: lines, currency }} />
       </Cell>
       <Cell className="border-t border-b-0" />
     </tr>

@@ -76,9 +76,9 @@ function TotalCard({ bill }: { bill: Bill }) {
           <Money value={accrued} decimals={6} testId="bill-accrued" />
         </p>
         <dl className="mt-4 grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4">
-          <Figure name="Payable" value={live?.payable ?? bill.payable} testId="bill-payable" />
+          <Figure name="Net" value={bill.net} />
           <Figure name="Tax" value={bill.tax} />
-          <Figure name="Total" value={bill.total} />
+          <Figure name="Payable" value={live?.payable ?? bill.payable} testId="bill-payable" />
           <Figure
             name={`Forecast ${monthName(bill.period.start, bill.period.time_zone)}`}
             value={bill.forecast}

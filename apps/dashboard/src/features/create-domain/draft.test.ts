@@ -18,7 +18,13 @@ describe('create form', () => {
 
   test('the estimate and the order share one body; what is empty is left to the plan', () => {
     const draft = { ...emptyDraft, name: 'web-1', planId: 'plan_1', image: 'web' };
-    expect(draftBody(draft)).toEqual({ name: 'web-1', plan_id: 'plan_1', image: 'web', publish: true });
+    expect(draftBody(draft)).toEqual({
+      name: 'web-1',
+      plan_id: 'plan_1',
+      image: 'web',
+      labels: {},
+      publish: true,
+    });
     expect(draftBody({ ...draft, volumeMib: '256', labels: 'a=b' })).toMatchObject({
       volume_mib: 256,
       labels: { a: 'b' },

@@ -62,7 +62,7 @@ export function draftBody(draft: Draft): DomainCreate {
     plan_id: draft.planId,
     image: draft.image,
     publish: draft.publish,
-    ...(Object.keys(labels).length > 0 ? { labels } : {}),
+    labels,
     ...(/^[1-9]\d{0,8}$/.test(draft.volumeMib) ? { volume_mib: Number(draft.volumeMib) } : {}),
   };
 }

@@ -42,7 +42,7 @@ function EstimateBody({ estimate }: { estimate: Estimate }) {
       <Facts className="mt-3">
         {estimate.lines.map((line) => (
           <Fact key={line.item} name={line.description}>
-            <Rate value={line.hourly} />
+            {line.hourly ? <Rate value={line.hourly} /> : <span className="text-ink-soft">by use</span>}
           </Fact>
         ))}
         <Fact name="At full CPU">
@@ -110,7 +110,7 @@ export function refusalOf(estimate: Estimate | undefined): string | undefined {
   const over =
     estimate?.limits.filter((limit) => !limit.ok).map((limit) => limit.name.replaceAll('_', ' ')) ?? [];
   if (over.length > 0) return `Over your limit of ${over.join(', ')}.`;
-  if (estimate?.budget && !estimate.budget.covers_landing_reserve)
+  if (estimate && !estimate.budget.covers_landing_reserve)
     return 'The budget does not cover the landing reserve.';
   return undefined;
 }

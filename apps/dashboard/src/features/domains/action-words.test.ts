@@ -8,7 +8,7 @@ const domain = {
   state: 'running',
   allowed_actions: ['pause', 'stop'],
   blocked_actions: [{ type: 'start', code: 'already_running', detail: 'The domain is already running.' }],
-  billing: { rate_now: eur('0.0121'), accrued: eur('0.5'), payable: eur('0.50') },
+  billing: { rate_now: eur('0.0121'), accrued: eur('0.5') },
 } as unknown as Domain;
 const powerStates = [{ state: 'halted', meters: ['disk_byte_seconds'] }];
 

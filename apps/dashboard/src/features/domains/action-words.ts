@@ -93,7 +93,7 @@ export function moneyOfAction(action: DomainAction, context: MoneyContext): stri
     case 'stop':
       return `It costs ${now}/h now. ${metersOfHalted(context)}`;
     case 'delete':
-      return `Ends the ${now}/h it costs now. The ${formatMoney(domain.billing.payable)} accrued in this period stay on your bill.`;
+      return `Ends the ${now}/h it costs now. The ${formatMoney(domain.billing.accrued, 4)} accrued in this period stay on your bill.`;
   }
 }
 

@@ -1,7 +1,7 @@
 'use client';
 import { useBill } from '../../api/billing';
 import type { Bill, BillLine, Domain } from '../../api/contract';
-import { useLiveDomain } from '../../api/live/use-live-events';
+import { useDomainMoney } from '../../api/live/use-live-events';
 import { Answered } from '../../ui/answered';
 import { Badge } from '../../ui/badge';
 import { Card, CardBody, CardHeader } from '../../ui/card';
@@ -36,7 +36,7 @@ export function CostCard({ domain }: { domain: Domain }) {
 }
 
 function RateBadge({ domain }: { domain: Domain }) {
-  const rate = useLiveDomain(domain.id)?.latest.rate_now ?? domain.billing.rate_now;
+  const rate = useDomainMoney(domain).rateNow;
   return (
     <Badge className="figures rounded-md" data-testid="rate-now">
       {formatRate(rate)}/h
@@ -45,10 +45,10 @@ function RateBadge({ domain }: { domain: Domain }) {
 }
 
 function TickingCost({ domain }: { domain: Domain }) {
-  const live = useLiveDomain(domain.id);
+  const money = useDomainMoney(domain);
   return (
     <p className="mb-4 text-[34px] leading-10 font-semibold tracking-[-0.025em]" aria-live="off">
-      <Money value={live?.latest.accrued ?? domain.billing.accrued} decimals={6} testId="accrued" />
+      <Money value={money.accrued} decimals={6} testId="accrued" />
     </p>
   );
 }

@@ -36,11 +36,9 @@ export function DomainActions({ domain }: { domain: Domain }) {
   const action = useDomainAction(domain.id);
   const run = (type: DomainAction) => {
     action.mutate(type, {
-      onSuccess: ({ operation }) => {
+      onSuccess: () => {
         setAsked(null);
-        toast(`${actionWords[type].verb}: ${domain.name}`, {
-          description: operation.cost_effect ?? undefined,
-        });
+        toast(`${actionWords[type].verb}: ${domain.name}`);
       },
     });
   };

@@ -5,7 +5,7 @@ import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useDeferredValue } from 'react';
 import type { Domain } from '../../api/contract';
 import { useDomains } from '../../api/domains';
-import { useLiveDomain } from '../../api/live/use-live-events';
+import { useDomainMoney, useLiveDomain } from '../../api/live/use-live-events';
 import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
@@ -155,7 +155,7 @@ function DomainRow({ domain }: { domain: Domain }) {
       <Cell>
         <CpuCell domain={domain} />
       </Cell>
-      <Cell className="text-ink-soft whitespace-nowrap">{domain.location}</Cell>
+      <Cell className="text-ink-soft whitespace-nowrap">{domain.location ?? '–'}</Cell>
       <Cell numeric>
         <RateCell domain={domain} />
       </Cell>
@@ -184,11 +184,11 @@ function CpuCell({ domain }: { domain: Domain }) {
 }
 
 function RateCell({ domain }: { domain: Domain }) {
-  return <Rate value={useLiveDomain(domain.id)?.latest.rate_now ?? domain.billing.rate_now} />;
+  return <Rate value={useDomainMoney(domain).rateNow} />;
 }
 
 function CostCell({ domain }: { domain: Domain }) {
-  return <Money value={useLiveDomain(domain.id)?.latest.accrued ?? domain.billing.accrued} decimals={6} />;
+  return <Money value={useDomainMoney(domain).accrued} decimals={6} />;
 }
 
 function FirstUse() {

@@ -96,7 +96,7 @@ function Whereabouts({ domain }: { domain: Domain }) {
     <p className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
       <span className="inline-flex items-center gap-1.5">
         <MapPin aria-hidden className="size-3.5" />
-        {domain.location}
+        {domain.location ?? 'not placed yet'}
       </span>
       <span aria-hidden>·</span>
       <span>{domain.config.image}</span>

@@ -1,10 +1,11 @@
 'use client';
 import { CircleAlert, CircleCheck, CircleDashed, LoaderCircle } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { Operation } from '../../api/contract';
+import type { Money, Operation } from '../../api/contract';
 import { useOperationsOf } from '../../api/domains';
 import { Answered } from '../../ui/answered';
 import { MeterBar } from '../../ui/chart/meter-bar';
+import { formatMoney } from '../../ui/format/money';
 import { formatAgo, formatMoment } from '../../ui/format/time';
 import { ProblemNote } from '../../ui/problem-note';
 import { SkeletonRows } from '../../ui/skeleton';
@@ -45,6 +46,7 @@ export function OperationList({ subjectId, max = 50 }: { subjectId: string; max?
 
 function OperationItem({ operation }: { operation: Operation }) {
   const moving = operation.status === 'queued' || operation.status === 'running';
+  const reserve = landingReserveOf(operation.cost_effect);
   return (
     <li className="py-3">
       <div className="flex items-start gap-3 [&_svg]:size-4 [&_svg]:shrink-0">
@@ -56,12 +58,12 @@ function OperationItem({ operation }: { operation: Operation }) {
             {phrase(operation.type)} <span className="text-ink-soft font-normal">{operation.status}</span>
           </p>
           <p className="text-ink-soft text-sm break-words">
-            {operation.actor}
+            {actorWords(operation.actor)}
             {moving && operation.stage ? ` · ${operation.stage}` : ''}
           </p>
         </div>
         <div className="text-ink-soft text-right text-sm">
-          {operation.cost_effect ? <p className="figures">{operation.cost_effect}</p> : null}
+          {reserve ? <p className="figures">{formatMoney(reserve, 4)} kept aside</p> : null}
           <p title={formatMoment(operation.created_at)}>{formatAgo(operation.created_at, Date.now())}</p>
         </div>
       </div>
@@ -79,11 +81,26 @@ function OperationItem({ operation }: { operation: Operation }) {
   );
 }
 
-function problemOf(error: NonNullable<Operation['error']>): Error {
-  return Object.assign(new Error(error.title), {
-    title: error.title,
-    detail: error.detail,
-    code: error.code,
-    requestId: error.request_id,
+/** Who asked, as far as the operation tells. */
+function actorWords({ kind, key_id: keyId }: Operation['actor']): string {
+  if (keyId) return `API key ${keyId}`;
+  return kind === 'user' ? 'Somebody signed in' : kind.charAt(0).toUpperCase() + kind.slice(1);
+}
+
+/** The money a new domain keeps aside, when the operation says so. */
+function landingReserveOf(effect: Operation['cost_effect']): Money | null {
+  const reserve = effect?.['landing_reserve'];
+  if (typeof reserve !== 'object' || reserve === null) return null;
+  return 'amount' in reserve && 'currency' in reserve ? (reserve as Money) : null;
+}
+
+function problemOf(error: Record<string, unknown>): Error {
+  const text = (name: string) => (typeof error[name] === 'string' ? error[name] : undefined);
+  const title = text('title') ?? 'It failed';
+  return Object.assign(new Error(title), {
+    title,
+    detail: text('detail'),
+    code: text('code'),
+    requestId: text('request_id'),
   });
 }

@@ -72,7 +72,8 @@ function HostCard({ host, domains }: { host: OperatorHost; domains: readonly Ope
           <p className="mb-2 flex justify-between gap-3">
             <span className="font-medium">Memory, {plural(host.domains, 'domain')}</span>
             <span className="figures text-ink-soft text-sm">
-              {formatMib(host.memory_mib.free)} of {formatMib(host.memory_mib.total)} free
+              {formatMib(host.memory_mib.claimed)} sold of {formatMib(host.memory_mib.sellable)}
+              {host.memory_mib.free === null ? '' : ` · ${formatMib(host.memory_mib.free)} free`}
             </span>
           </p>
           <RackSlot host={host} domains={domains} />

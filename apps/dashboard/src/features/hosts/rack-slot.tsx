@@ -9,17 +9,18 @@ interface RackSlotProps {
 
 /** One host's memory: Xen's own hatched, a slice per domain in its tenant's colour, the rest free. The list is its text twin. */
 export function RackSlot({ host, domains }: RackSlotProps) {
-  const total = host.memory_mib.total;
+  const { total, claimed } = host.memory_mib;
+  const xen = host.memory_mib.xen ?? 0;
   const width = (mib: number) => `${(mib / Math.max(total, 1)) * 100}%`;
   const listed = domains.reduce((sum, domain) => sum + domain.config.memory_mib, 0);
-  const unlisted = Math.max(host.memory_mib.used - host.memory_mib.xen - listed, 0);
+  const unlisted = Math.max(claimed - listed, 0);
   return (
     <>
       <div aria-hidden className="bg-sunken border-line flex h-10 gap-px overflow-hidden rounded-lg border">
         <span
-          title={`Xen: ${formatMib(host.memory_mib.xen)}`}
+          title={`Xen: ${formatMib(xen)}`}
           className="hatched text-other h-full"
-          style={{ width: width(host.memory_mib.xen) }}
+          style={{ width: width(xen) }}
         />
         {domains.map((domain) => (
           <span
@@ -32,7 +33,7 @@ export function RackSlot({ host, domains }: RackSlotProps) {
         <span className="bg-other h-full opacity-50" style={{ width: width(unlisted) }} />
       </div>
       <ul className="mt-2.5 flex flex-wrap gap-x-4 gap-y-1 text-sm">
-        <li className="text-ink-soft">Xen {formatMib(host.memory_mib.xen)}</li>
+        <li className="text-ink-soft">Xen {formatMib(xen)}</li>
         {domains.map((domain) => (
           <li key={domain.id} className="flex items-center gap-1.5">
             <span

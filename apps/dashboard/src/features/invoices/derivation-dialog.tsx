@@ -12,6 +12,7 @@ import { Money } from '../../ui/money';
 import { Dialog } from '../../ui/overlay/dialog';
 import { Skeleton } from '../../ui/skeleton';
 import { Cell, HeadCell, Row, Table } from '../../ui/table';
+import { picoText } from './pico';
 
 /** The cent waterfall: an amount, what it was before rounding, the price, the quantity, and the readings below it. */
 export function DerivationDialog({ lineId, onClose }: { lineId: string | null; onClose: () => void }) {
@@ -41,7 +42,7 @@ function Waterfall({ derivation }: { derivation: Derivation }) {
       <Step
         title="Rounding"
         depth={1}
-        why={`The whole invoice, ${rounding.net_exact}, is rounded once to ${rounding.net_rounded.amount}; its cents go to the lines by largest remainder.`}
+        why={`The whole invoice, ${picoText(rounding.net_exact_pico)}, is rounded once to ${rounding.net_rounded.amount}; its cents go to the lines by largest remainder.`}
       >
         <Money value={rounding.allocated} />
       </Step>
@@ -49,7 +50,11 @@ function Waterfall({ derivation }: { derivation: Derivation }) {
         <Step
           title="Monthly cap"
           depth={2}
-          why={`The capped lines came to ${cap.group_total}; the plan promises no more than this.`}
+          why={
+            cap.reached
+              ? `The capped lines came to ${picoText(cap.group_gross_pico)}; the plan promises no more than this.`
+              : `The capped lines came to ${picoText(cap.group_gross_pico)}, which is below the cap.`
+          }
         >
           <Money value={cap.limit} />
         </Step>
@@ -57,9 +62,9 @@ function Waterfall({ derivation }: { derivation: Derivation }) {
       <Step
         title="Exact amount"
         depth={2}
-        why={`As a fraction: ${formatCount(exact.numerator)} / ${formatCount(exact.denominator)}.`}
+        why={`Billable quantity × price is ${picoText(exact.gross_pico)}; in units of 10⁻¹²: ${exact.charge_pico}.`}
       >
-        <span className="figures break-all">{exact.text}</span>
+        <span className="figures break-all">{picoText(exact.charge_pico)}</span>
       </Step>
       <Step title="Price" depth={3} why={`Frozen in price version ${price.version_id}.`}>
         <span className="figures">

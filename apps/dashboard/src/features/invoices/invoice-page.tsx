@@ -6,11 +6,11 @@ import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHeader } from '../../ui/card';
 import { CopyButton } from '../../ui/copy-button';
-import { formatPrice } from '../../ui/format/money';
 import { formatCount } from '../../ui/format/quantity';
 import { formatDate, formatPeriod } from '../../ui/format/time';
 import { Money } from '../../ui/money';
 import { PageHeader } from '../../ui/page-header';
+import { PriceText } from '../../ui/price-list';
 import { Skeleton } from '../../ui/skeleton';
 import { Cell, HeadCell, Row, Table } from '../../ui/table';
 import { DerivationDialog } from './derivation-dialog';
@@ -88,12 +88,16 @@ function LineTable({ invoice, onDerive }: { invoice: Invoice; onDerive: (lineId:
             <Row key={line.id} data-testid="invoice-line">
               <Cell className="font-medium whitespace-nowrap">{line.resource.name}</Cell>
               <Cell className="min-w-40">{line.description}</Cell>
-              <Cell numeric title={`${formatCount(line.quantity)} ${line.unit}`}>
-                {line.quantity_text}
+              <Cell
+                numeric
+                title={
+                  line.quantity === null ? undefined : `${formatCount(line.quantity)} ${line.unit ?? ''}`
+                }
+              >
+                {line.quantity_text ?? '–'}
               </Cell>
               <Cell numeric>
-                {formatPrice(line.price.amount)}{' '}
-                <span className="text-ink-soft text-sm">{line.price.per_text}</span>
+                <PriceText price={line.price} />
               </Cell>
               <Cell numeric className="font-medium">
                 <Money value={line.amount} />

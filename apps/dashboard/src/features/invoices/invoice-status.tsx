@@ -1,15 +1,11 @@
-import { CircleCheck, FileCheck } from 'lucide-react';
+import { FileCheck } from 'lucide-react';
 import type { Invoice } from '../../api/contract';
 import { Badge } from '../../ui/badge';
 
 export function InvoiceStatus({ status }: { status: Invoice['status'] }) {
-  return status === 'paid' ? (
+  return (
     <Badge tone="good">
-      <CircleCheck aria-hidden /> Paid
-    </Badge>
-  ) : (
-    <Badge tone="accent">
-      <FileCheck aria-hidden /> Issued
+      <FileCheck aria-hidden /> {status.charAt(0).toUpperCase() + status.slice(1)}
     </Badge>
   );
 }

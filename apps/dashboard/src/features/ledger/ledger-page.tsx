@@ -3,7 +3,7 @@ import { CircleAlert, CircleCheck } from 'lucide-react';
 import { useLedger } from '../../api/operator';
 import { Answered } from '../../ui/answered';
 import { Card, CardHeader } from '../../ui/card';
-import { compareDecimals, sumDecimals } from '../../ui/format/decimal';
+import { compareDecimals } from '../../ui/format/decimal';
 import { Money } from '../../ui/money';
 import { SkeletonRows } from '../../ui/skeleton';
 import { Cell, HeadCell, Row, Table } from '../../ui/table';
@@ -26,15 +26,8 @@ export function LedgerPage() {
           </div>
         }
       >
-        {({ balances, unbalanced }) => {
-          const currencies = [...new Set(balances.map((one) => one.currency))];
-          const sums = currencies.map((currency) => ({
-            currency,
-            amount: sumDecimals(
-              balances.filter((one) => one.currency === currency).map((one) => one.balance),
-            ),
-          }));
-          const balanced = unbalanced === 0 && sums.every((sum) => compareDecimals(sum.amount, '0') === 0);
+        {({ data, sums }) => {
+          const balanced = sums.every((sum) => compareDecimals(sum.amount, '0') === 0);
           return (
             <div className="border-line border-t">
               <Table label="Accounts">
@@ -45,11 +38,11 @@ export function LedgerPage() {
                   </tr>
                 </thead>
                 <tbody>
-                  {balances.map((one) => (
-                    <Row key={one.account + one.currency}>
+                  {data.map((one) => (
+                    <Row key={one.account + one.balance.currency}>
                       <Cell>{one.account}</Cell>
                       <Cell numeric>
-                        <Money value={{ amount: one.balance, currency: one.currency }} decimals={6} />
+                        <Money value={one.balance} decimals={6} />
                       </Cell>
                     </Row>
                   ))}
@@ -67,7 +60,9 @@ export function LedgerPage() {
                         ) : (
                           <CircleAlert aria-hidden className="text-bad-text size-4" />
                         )}
-                        {balanced ? 'Balanced' : `${unbalanced} transactions do not balance`}
+                        {balanced
+                          ? 'Balanced: the accounts add up to nothing'
+                          : 'The accounts do not add up to nothing'}
                       </span>
                     </Cell>
                     <Cell numeric className="border-t border-b-0">

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { useBill, useBudgets } from '../../api/billing';
 import type { Domain } from '../../api/contract';
 import { useDomains } from '../../api/domains';
-import { useLiveBill, useLiveDomain } from '../../api/live/use-live-events';
+import { useDomainMoney, useLiveBill, useLiveDomain } from '../../api/live/use-live-events';
 import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHeader } from '../../ui/card';
@@ -172,6 +172,7 @@ function TopDomains() {
 
 function DomainItem({ domain }: { domain: Domain }) {
   const live = useLiveDomain(domain.id);
+  const money = useDomainMoney(domain);
   return (
     <li className="flex items-center gap-3 py-2.5 sm:gap-4">
       <Link
@@ -189,7 +190,7 @@ function DomainItem({ domain }: { domain: Domain }) {
         />
       </span>
       <span className="w-24 text-right">
-        <Money value={live?.latest.accrued ?? domain.billing.accrued} decimals={6} />
+        <Money value={money.accrued} decimals={6} />
       </span>
     </li>
   );

@@ -3,7 +3,6 @@ import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import type { ReactNode } from 'react';
 import type { Me } from '../../api/contract';
-import { Badge } from '../../ui/badge';
 import { classNames } from '../../ui/class-names';
 import { isCurrent, type NavGroup } from './navigation';
 
@@ -34,10 +33,9 @@ export function Sidebar({ me, groups, operator, footer, onNavigate }: SidebarPro
         <span className="min-w-0 flex-1 leading-tight">
           <span className="block truncate font-semibold">{name}</span>
           <span className="text-ink-soft block truncate text-sm">
-            {operator ? 'Operator' : `${me.role ?? 'member'} · ${me.tenant?.currency ?? ''}`}
+            {operator ? 'Operator' : accountWords(me)}
           </span>
         </span>
-        {!operator && me.tenant?.mode === 'test' ? <Badge tone="warn">Test</Badge> : null}
       </div>
       <nav aria-label="Main" className="mt-2 flex-1 space-y-5 overflow-y-auto">
         {groups.map((group) => (
@@ -74,4 +72,9 @@ export function Sidebar({ me, groups, operator, footer, onNavigate }: SidebarPro
       {footer}
     </div>
   );
+}
+
+function accountWords({ role, tenant }: Me): string {
+  const parts = [role ?? 'member', tenant?.currency, tenant?.mode === 'test' ? 'test clock' : null];
+  return parts.filter(Boolean).join(' · ');
 }

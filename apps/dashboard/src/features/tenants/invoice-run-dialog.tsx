@@ -1,11 +1,13 @@
 'use client';
-import { CircleCheck } from 'lucide-react';
+import { CircleCheck, LoaderCircle } from 'lucide-react';
 import { useState } from 'react';
 import { newIdempotencyKey } from '../../api/client';
-import type { OperatorTenant } from '../../api/contract';
-import { useInvoiceRun } from '../../api/operator';
+import type { FeedEvent, OperatorTenant } from '../../api/contract';
+import { useInvoiceRun, useIssuedInvoice, useTenantAccount } from '../../api/operator';
 import { Button } from '../../ui/button';
+import { Checkbox } from '../../ui/form/field';
 import { formatMoney } from '../../ui/format/money';
+import { formatPeriod } from '../../ui/format/time';
 import { Dialog } from '../../ui/overlay/dialog';
 import { ProblemNote } from '../../ui/problem-note';
 
@@ -14,13 +16,15 @@ interface InvoiceRunDialogProps {
   readonly onClose: () => void;
 }
 
-/** Closes the ended period of one tenant and issues its invoice. */
+/** Closes the ended period of one tenant; the invoice stands when the stream says that it was issued. */
 export function InvoiceRunDialog({ tenant, onClose }: InvoiceRunDialogProps) {
   const run = useInvoiceRun();
+  const account = useTenantAccount(tenant.id);
+  const newest = useIssuedInvoice(tenant.id);
+  const [before] = useState(newest?.id);
   const [key] = useState(newIdempotencyKey);
-  const operation = run.data;
-  const failed = operation?.status === 'failed' ? operation.error : null;
-  const succeeded = operation?.status === 'succeeded';
+  const [force, setForce] = useState(false);
+  const issued = run.data && newest && newest.id !== before ? newest : null;
   return (
     <Dialog
       open
@@ -29,34 +33,61 @@ export function InvoiceRunDialog({ tenant, onClose }: InvoiceRunDialogProps) {
       description="Rates the last ended period to its end, freezes it, numbers the invoice and posts it to the ledger. Running it twice changes nothing."
     >
       <p className="bg-sunken figures rounded-lg px-3 py-2.5" data-testid="confirm-money">
-        {formatMoney(tenant.accrued, 6)} have accrued for {tenant.name} and are not invoiced yet.
+        {account.data
+          ? `In its open period ${formatMoney(account.data.accrued, 6)} have accrued; that period is not closed by this.`
+          : 'The open period is not closed by this.'}
       </p>
       <div className="mt-4 space-y-4">
+        {run.data ? null : (
+          <label className="flex items-start gap-2.5">
+            <Checkbox
+              className="mt-0.5"
+              checked={force}
+              onChange={(event) => setForce(event.target.checked)}
+            />
+            Do not wait for the last readings of hosts that are silent
+          </label>
+        )}
         {run.error ? <ProblemNote error={run.error} /> : null}
-        {failed ? (
-          <ProblemNote
-            error={Object.assign(new Error(failed.title), { ...failed, requestId: failed.request_id })}
-          />
-        ) : null}
-        {succeeded ? (
-          <p role="status" data-testid="invoice-run-done" className="text-good-text flex items-center gap-2">
-            <CircleCheck aria-hidden className="size-4" /> The invoice is issued.
-          </p>
-        ) : null}
+        {run.data ? <Progress period={run.data.period} issued={issued} zone={tenant.time_zone} /> : null}
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{operation ? 'Close' : 'Cancel'}</Button>
-          {succeeded ? null : (
+          <Button onClick={onClose}>{run.data ? 'Close' : 'Cancel'}</Button>
+          {run.data ? null : (
             <Button
               variant="primary"
               disabled={run.isPending}
               data-testid="invoice-run-submit"
-              onClick={() => run.mutate({ tenantId: tenant.id, key })}
+              onClick={() => run.mutate({ tenantId: tenant.id, force, key })}
             >
-              {run.isPending ? 'Closing the period…' : 'Close and invoice'}
+              {run.isPending ? 'Asking…' : 'Close and invoice'}
             </Button>
           )}
         </div>
       </div>
     </Dialog>
+  );
+}
+
+interface ProgressProps {
+  readonly period: { start: string; end: string };
+  readonly issued: FeedEvent | null;
+  readonly zone: string;
+}
+
+function Progress({ period, issued, zone }: ProgressProps) {
+  if (issued) {
+    return (
+      <p role="status" data-testid="invoice-run-done" className="text-good-text flex items-center gap-2">
+        <CircleCheck aria-hidden className="size-4 shrink-0" /> Invoice {String(issued.data['number'])} is
+        issued.
+      </p>
+    );
+  }
+  return (
+    <p role="status" data-testid="invoice-run-accepted" className="flex items-center gap-2">
+      <LoaderCircle aria-hidden className="text-accent-text size-4 shrink-0 animate-spin" />
+      Closing {formatPeriod(period, zone)}. The invoice follows when all readings are in; a period that is
+      closed already stays as it is.
+    </p>
   );
 }

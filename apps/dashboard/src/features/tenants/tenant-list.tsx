@@ -1,8 +1,8 @@
 'use client';
 import { Clock, Ellipsis, FileCheck, Users } from 'lucide-react';
 import { useState } from 'react';
-import type { OperatorTenant } from '../../api/contract';
-import { useTenants } from '../../api/operator';
+import type { OperatorTenant, TenantAccount } from '../../api/contract';
+import { useTenantAccount, useTenants } from '../../api/operator';
 import { Answered } from '../../ui/answered';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
@@ -19,7 +19,8 @@ import { Cell, HeadCell, Row, Table } from '../../ui/table';
 import { InvoiceRunDialog } from './invoice-run-dialog';
 import { TestClockDialog } from './test-clock-dialog';
 
-type Asked = { readonly what: 'clock' | 'invoice'; readonly tenant: OperatorTenant } | null;
+type Asked = { readonly what: Question; readonly tenant: OperatorTenant } | null;
+type Question = 'clock' | 'invoice';
 
 export function TenantList() {
   const query = useTenants();
@@ -49,7 +50,8 @@ export function TenantList() {
                   <HeadCell numeric>Domains</HeadCell>
                   <HeadCell>Tightest limit</HeadCell>
                   <HeadCell numeric>Accrued</HeadCell>
-                  <HeadCell numeric>Budget</HeadCell>
+                  <HeadCell numeric>May spend</HeadCell>
+                  <HeadCell>Its time (UTC)</HeadCell>
                   <HeadCell>
                     <span className="sr-only">Actions</span>
                   </HeadCell>
@@ -74,14 +76,9 @@ export function TenantList() {
   );
 }
 
-function TenantRow({
-  tenant,
-  onAsk,
-}: {
-  tenant: OperatorTenant;
-  onAsk: (what: 'clock' | 'invoice') => void;
-}) {
+function TenantRow({ tenant, onAsk }: { tenant: OperatorTenant; onAsk: (what: Question) => void }) {
   const test = tenant.mode === 'test';
+  const account = useTenantAccount(tenant.id);
   return (
     <Row data-testid={`tenant-row-${tenant.id}`}>
       <Cell>
@@ -95,15 +92,26 @@ function TenantRow({
         <span className="text-ink-soft block font-mono text-[12px]">{tenant.id}</span>
       </Cell>
       <Cell className="capitalize">{tenant.status}</Cell>
-      <Cell numeric>{tenant.domains}</Cell>
+      <Cell numeric>{account.data?.domains ?? '–'}</Cell>
       <Cell className="min-w-52">
-        <TightestLimit tenant={tenant} />
+        {account.data ? <TightestLimit name={tenant.name} limits={account.data.limits} /> : null}
+        {account.error ? <span className="text-bad-text text-sm">{account.error.message}</span> : null}
       </Cell>
+      <Cell numeric>{account.data ? <Money value={account.data.accrued} decimals={6} /> : '–'}</Cell>
       <Cell numeric>
-        <Money value={tenant.accrued} decimals={6} />
+        {account.data ? (
+          <>
+            <Money value={account.data.cap} />
+            <span className="text-ink-soft block text-sm">
+              {account.data.capped_by_budget ? 'budget' : 'default'}
+            </span>
+          </>
+        ) : (
+          '–'
+        )}
       </Cell>
-      <Cell numeric>
-        {tenant.budget ? <Money value={tenant.budget} /> : <span className="text-ink-soft">none</span>}
+      <Cell className="figures whitespace-nowrap">
+        {account.data ? formatMoment(account.data.now, 'UTC') : '–'}
       </Cell>
       <Cell className="w-10">
         <Menu
@@ -136,8 +144,8 @@ function TenantRow({
   );
 }
 
-function TightestLimit({ tenant }: { tenant: OperatorTenant }) {
-  const rated = tenant.limits.map((limit) => ({
+function TightestLimit({ name, limits }: { name: string; limits: TenantAccount['limits'] }) {
+  const rated = limits.map((limit) => ({
     limit,
     percent: percentOf(sumDecimals([limit.used, limit.reserved]), limit.limit),
   }));
@@ -147,7 +155,7 @@ function TightestLimit({ tenant }: { tenant: OperatorTenant }) {
   return (
     <div className="space-y-1">
       <MeterBar
-        label={`${tenant.name}: ${limitLabel(limit.name)}`}
+        label={`${name}: ${limitLabel(limit.name)}`}
         usedPercent={percentOf(limit.used, limit.limit)}
         reservedPercent={percentOf(limit.reserved, limit.limit)}
         tone={toneOf(percent)}

@@ -2,7 +2,7 @@
 import { useState, type FormEvent } from 'react';
 import { toast } from 'sonner';
 import type { OperatorTenant } from '../../api/contract';
-import { useAdvanceTestClock } from '../../api/operator';
+import { useAdvanceTestClock, useTenantAccount } from '../../api/operator';
 import { Button } from '../../ui/button';
 import { Field, Input } from '../../ui/form/field';
 import { formatMoment } from '../../ui/format/time';
@@ -18,7 +18,10 @@ interface TestClockDialogProps {
 /** Moves a test tenant's clock on; it never goes back. */
 export function TestClockDialog({ tenant, onClose }: TestClockDialogProps) {
   const advance = useAdvanceTestClock();
-  const [text, setText] = useState(() => nextPeriodStart(new Date().toISOString()));
+  const account = useTenantAccount(tenant.id);
+  // Until something is typed, the start of the next period as that tenant sees it.
+  const [typed, setTyped] = useState<string | null>(null);
+  const text = typed ?? (account.data ? nextPeriodStart(account.data.now) : '');
   const moment = readMoment(text);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -39,8 +42,12 @@ export function TestClockDialog({ tenant, onClose }: TestClockDialogProps) {
       <form onSubmit={submit} className="space-y-4" aria-label="Test clock">
         <Field
           label="Advance to (UTC)"
-          hint="The start of the next period ends the open one."
-          error={moment ? undefined : 'A moment like 2025-12-01T00:00:00Z.'}
+          hint={
+            account.data
+              ? `For this tenant it is ${formatMoment(account.data.now, 'UTC')}. The start of the next month ends the open period.`
+              : 'The start of the next month ends the open period.'
+          }
+          error={moment || text === '' ? undefined : 'A moment like 2025-12-01T00:00:00Z.'}
         >
           {(ids) => (
             <Input
@@ -49,7 +56,7 @@ export function TestClockDialog({ tenant, onClose }: TestClockDialogProps) {
               className="font-mono"
               autoComplete="off"
               value={text}
-              onChange={(event) => setText(event.target.value)}
+              onChange={(event) => setTyped(event.target.value)}
             />
           )}
         </Field>

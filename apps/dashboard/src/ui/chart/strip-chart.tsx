@@ -25,7 +25,7 @@ export function StripChart({ lines, top, limit, slots, label }: StripChartProps)
   const id = useId();
   const frame: Frame = { width, height, top, slots };
   return (
-    <div className="relative h-[72px] w-full" role="img" aria-label={label}>
+    <div className="relative mr-1.5 mb-1.5 h-[72px]" role="img" aria-label={label}>
       <svg
         aria-hidden
         viewBox={`0 0 ${width} ${height}`}
@@ -67,7 +67,7 @@ export function StripChart({ lines, top, limit, slots, label }: StripChartProps)
             key={index}
             aria-hidden
             style={style}
-            className="border-card absolute right-0 size-2.5 translate-x-px -translate-y-1/2 rounded-full border-2"
+            className="border-card absolute right-0 size-2.5 translate-x-1/2 -translate-y-1/2 rounded-full border-2"
           />
         );
       })}
