@@ -6,10 +6,11 @@ import { HostEvents } from './host-events.js';
 import { HostRegistry } from './host-registry.js';
 import { HostStore } from './host.store.js';
 import { HostsController } from './hosts.controller.js';
+import { VerifyBatch } from './verify-batch.js';
 
 @Module({
   controllers: [HostsController],
-  providers: [ControlKey, HostCommandStore, HostCommands, HostEvents, HostRegistry, HostStore],
-  exports: [ControlKey, HostCommands, HostEvents, HostRegistry, HostStore],
+  providers: [ControlKey, HostCommandStore, HostCommands, HostEvents, HostRegistry, HostStore, VerifyBatch],
+  exports: [ControlKey, HostCommands, HostEvents, HostRegistry, HostStore, VerifyBatch],
 })
 export class HostsModule {}

@@ -9,9 +9,9 @@
  */
 import { Injectable, Logger } from '@nestjs/common';
 import { decideBatch, METER_VECTORS, type IngestDecision, type Reading } from '@xenorack/accounting';
-import { verifyBatch, type ReadingBatch, type WireReading } from '@xenorack/xenoserver';
+import type { ReadingBatch, WireReading } from '@xenorack/xenoserver';
 import type pg from 'pg';
-import { HostStore } from '../hosts/host.store.js';
+import { VerifyBatch } from '../hosts/verify-batch.js';
 import { Outbox } from '../platform/outbox.js';
 import { refuse } from '../platform/problem.js';
 import { UnitOfWork } from '../platform/unit-of-work.js';
@@ -40,7 +40,7 @@ export class IngestReadings {
 
   constructor(
     private readonly store: ReadingStore,
-    private readonly hosts: HostStore,
+    private readonly verifyBatch: VerifyBatch,
     private readonly unitOfWork: UnitOfWork,
     private readonly outbox: Outbox,
   ) {}
@@ -56,16 +56,7 @@ export class IngestReadings {
    * signature, root or a hash is wrong), not_found (unknown host or epoch), reading_conflict.
    */
   async ingest(batch: ReadingBatch, onFault: 'refuse' | 'set-aside'): Promise<IngestOutcome> {
-    const publicKey = await this.hosts.publicKeyOf(batch.hostId, batch.epoch);
-    if (!publicKey) throw refuse('not_found', `host ${batch.hostId} has announced no epoch ${batch.epoch}`);
-    const broken = verifyBatch(batch, publicKey);
-    if (broken) {
-      throw refuse('invalid_request', `The batch does not verify: ${broken.field} ${broken.detail}.`, {
-        errors: [
-          { pointer: `/${broken.field.replaceAll('.', '/')}`, code: 'unverified', detail: broken.detail },
-        ],
-      });
-    }
+    await this.verifyBatch.check(batch);
 
     const faults: IngestFault[] = [];
     const outcome = await this.store.transaction(async (client) => {
