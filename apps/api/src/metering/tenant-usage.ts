@@ -110,10 +110,12 @@ export function foldIncarnation(
 function foldInto(
   memory: TenantMemory,
   incarnation: IncarnationRow,
-  newer: CutRow[],
+  fetched: CutRow[],
   clock: TenantClock,
 ): Folded | null {
   const before = memory.byIncarnation.get(incarnation.id);
+  // Another reading of the same tenant may have folded some of them while these were on their way.
+  const newer = fetched.filter((cut) => cut.seq > (before?.last.seq ?? -1n));
   if (newer.length === 0) return before ?? null;
   const cuts = before ? [before.last, ...newer] : newer;
   const edges = new Set(cuts.filter((cut) => isEdge(cut, clock, incarnation.hostId)).map((cut) => cut.seq));
