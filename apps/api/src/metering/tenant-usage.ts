@@ -148,6 +148,8 @@ function isEdge(cut: CutRow, clock: TenantClock, hostId: string): boolean {
 
 function tailOf(incarnation: IncarnationRow, last: CutRow, clock: TenantClock): readonly UsageRecord[] {
   const { head } = incarnation;
+  // The cuts were read after the head: one that came in between leaves no tail behind it.
+  if (head.seq <= last.seq) return [];
   const offset = clock.offsetAt(incarnation.hostId, head.utcNs);
   const tail = liveTail(
     refOf(incarnation),
