@@ -51,6 +51,8 @@ export interface StartOptions {
   /** In place of the product's modules: for tests of the platform. */
   modules?: readonly Type[];
   config?: Partial<Config>;
+  /** Fills the migrated database before the process starts. */
+  prepare?: (config: Config) => Promise<void>;
 }
 
 let people = 0;
@@ -74,6 +76,7 @@ export async function startApi(options: StartOptions = {}): Promise<TestApi> {
     logLevel: (process.env.TEST_LOG_LEVEL as Config['logLevel'] | undefined) ?? 'silent',
     ...options.config,
   });
+  await options.prepare?.(config);
   return start(config, options.modules, async () => {
     await database.drop();
     fs.rmSync(dataDir, { recursive: true, force: true });
