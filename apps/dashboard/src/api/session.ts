@@ -39,3 +39,8 @@ export function useSignOut() {
     onSuccess: () => cache.clear(),
   });
 }
+
+/** The zone in which the tenant's periods begin and end. */
+export function useTenantZone(): string {
+  return useMe().data?.tenant?.time_zone ?? 'UTC';
+}

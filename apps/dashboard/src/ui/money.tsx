@@ -1,9 +1,9 @@
-import { formatMoney, formatRate, moneyParts, type MoneyValue } from './format/money';
+import { fineDecimals, formatMoney, formatRate, moneyParts, type MoneyValue } from './format/money';
 import { classNames } from './class-names';
 
 interface MoneyProps {
   readonly value: MoneyValue;
-  /** Digits after the point; those below the smallest coin are printed faintly. */
+  /** Digits after the point, more for tiny amounts; those below the smallest coin are printed faintly. */
   readonly decimals?: number;
   readonly className?: string;
   readonly testId?: string;
@@ -18,7 +18,7 @@ export function Money({ value, decimals, className, testId }: MoneyProps) {
       </span>
     );
   }
-  const parts = moneyParts(value, decimals);
+  const parts = moneyParts(value, fineDecimals(value, decimals));
   return (
     <span
       className={classNames('figures whitespace-nowrap', className)}

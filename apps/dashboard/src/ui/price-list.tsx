@@ -1,4 +1,5 @@
 import { formatPrice, type MoneyValue } from './format/money';
+import { withoutEndZeros } from './format/quantity';
 
 interface PriceLine {
   readonly item: string;
@@ -19,7 +20,7 @@ export function PriceList({ prices }: { prices: readonly PriceLine[] }) {
             {price.description}
             <span className="text-ink-soft block text-sm">
               {price.states ? `while ${price.states.join(' or ')}` : 'in every state'}
-              {price.included_text ? ` · ${price.included_text} included` : ''}
+              {price.included_text ? ` · ${withoutEndZeros(price.included_text)} included` : ''}
             </span>
           </span>
           <span

@@ -13,6 +13,7 @@ import { eventWords, isNews, type EventWords } from './event-words';
 
 const icons: Record<string, LucideIcon> = {
   domain: Boxes,
+  operation: Boxes,
   invoice: FileText,
   budget: Gauge,
   limit: CircleAlert,

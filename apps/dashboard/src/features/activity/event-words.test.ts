@@ -9,11 +9,11 @@ describe('event words', () => {
     const event = {
       type: 'domain.state_changed',
       subject: domain,
-      data: { state: 'paused', reason: 'budget' },
+      data: { state: 'paused', reason: 'paused:billing' },
     };
     expect(eventWords(event, nameOf)).toEqual({
       title: 'Domain web-1 is paused',
-      detail: 'budget',
+      detail: 'by billing',
       href: '/domains/dom_1',
     });
   });
@@ -22,7 +22,7 @@ describe('event words', () => {
     const data = { type: 'domain.create', status: 'succeeded', subject: domain };
     const event = { type: 'operation.updated', subject: { type: 'operation', id: 'op_1' }, data };
     expect(eventWords(event, nameOf)).toMatchObject({
-      title: 'Domain create web-1 succeeded',
+      title: 'Create web-1 succeeded',
       href: '/domains/dom_1',
     });
     expect(isNews(event)).toBe(true);

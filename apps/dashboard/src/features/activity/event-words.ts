@@ -43,7 +43,7 @@ function subjectOf({ subject, data }: EventLike): { type: string; id: string } {
 function titleOf({ type, data }: EventLike, name: string | undefined): string {
   switch (type) {
     case 'operation.updated':
-      return sentence(words(textOf(data, 'type') ?? 'operation'), name, textOf(data, 'status') ?? '');
+      return sentence(words(verbOf(data)), name, textOf(data, 'status') ?? '');
     case 'domain.state_changed':
       return sentence('domain', name, `is ${textOf(data, 'state') ?? 'changed'}`);
     case 'budget.threshold_reached':
@@ -54,7 +54,7 @@ function titleOf({ type, data }: EventLike, name: string | undefined): string {
       return 'The money leased to a host is used up';
     default: {
       const [noun = '', ...verb] = type.split('.');
-      return sentence(words(noun), name, words(verb.join(' ')));
+      return sentence(words(noun.replace('api_key', 'API key')), name, words(verb.join(' ')));
     }
   }
 }
@@ -64,8 +64,28 @@ function detailOf({ type, data }: EventLike): string | null {
     return `${formatMoney(data['spent'], 4)} of ${formatMoney(data['limit'])} spent`;
   }
   if (type === 'invoice.issued' && isMoney(data['total'])) return `Total ${formatMoney(data['total'])}`;
-  const text = textOf(data, 'detail', 'reason', 'policy', 'stage');
+  if (type === 'operation.updated') return errorOf(data);
+  if (type === 'domain.state_changed') return causeOf(data);
+  const text = textOf(data, 'detail', 'reason', 'policy');
   return text === null ? null : words(text);
+}
+
+/** "domain.create" about a domain is just "create". */
+function verbOf(data: Record<string, unknown>): string {
+  return (textOf(data, 'type') ?? 'operation').replace(/^domain\./, '');
+}
+
+function errorOf({ error }: Record<string, unknown>): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  return textOf({ ...error }, 'detail', 'title');
+}
+
+/** "paused:billing" says who; a reason that only repeats the state says nothing. */
+function causeOf(data: Record<string, unknown>): string | null {
+  const reason = textOf(data, 'reason');
+  if (reason === null || reason === data['state']) return null;
+  const cause = reason.split(':')[1];
+  return cause ? `by ${words(cause)}` : words(reason);
 }
 
 function isMoney(value: unknown): value is { amount: string; currency: string } {

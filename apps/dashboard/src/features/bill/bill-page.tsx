@@ -8,7 +8,7 @@ import { Answered } from '../../ui/answered';
 import { Badge } from '../../ui/badge';
 import { Card, CardBody, CardHeader } from '../../ui/card';
 import { EmptyState } from '../../ui/empty-state';
-import { formatClock, formatMoment, formatPeriod, monthName } from '../../ui/format/time';
+import { formatClock, formatMoment, formatPeriod } from '../../ui/format/time';
 import { Money, Rate } from '../../ui/money';
 import { PageHeader } from '../../ui/page-header';
 import { Skeleton, SkeletonRows } from '../../ui/skeleton';
@@ -79,10 +79,7 @@ function TotalCard({ bill }: { bill: Bill }) {
           <Figure name="Net" value={bill.net} />
           <Figure name="Tax" value={bill.tax} />
           <Figure name="Payable" value={live?.payable ?? bill.payable} testId="bill-payable" />
-          <Figure
-            name={`Forecast ${monthName(bill.period.start, bill.period.time_zone)}`}
-            value={bill.forecast}
-          />
+          <Figure name="Forecast" value={bill.forecast} />
         </dl>
       </CardBody>
     </Card>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { toast } from 'sonner';
 import { useBudgets, useDeleteBudget } from '../../api/billing';
 import type { Budget } from '../../api/contract';
+import { useTenantZone } from '../../api/session';
 import { Answered } from '../../ui/answered';
 import { Badge, type Tone } from '../../ui/badge';
 import { Button } from '../../ui/button';
@@ -85,6 +86,7 @@ interface BudgetItemProps {
 }
 
 function BudgetItem({ budget, onEdit, onDelete }: BudgetItemProps) {
+  const zone = useTenantZone();
   const percent = Number(budget.percent);
   const { word, tone } = states[budget.state];
   const reserve = percentOf(budget.landing_reserve.amount, budget.amount.amount);
@@ -135,7 +137,7 @@ function BudgetItem({ budget, onEdit, onDelete }: BudgetItemProps) {
         <span title="Keeps memory and disk alive after the money is gone">
           {formatMoney(budget.landing_reserve, 4)} landing reserve
         </span>
-        <span>until {formatDate(budget.period.end)}</span>
+        <span>until {formatDate(budget.period.end, zone)}</span>
       </div>
       <Leases leases={budget.leases} />
     </li>

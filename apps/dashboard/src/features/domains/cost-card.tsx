@@ -7,7 +7,7 @@ import { Badge } from '../../ui/badge';
 import { Card, CardBody, CardHeader } from '../../ui/card';
 import { ShareBar } from '../../ui/chart/share-bar';
 import { formatRate } from '../../ui/format/money';
-import { formatMoment } from '../../ui/format/time';
+import { formatDate } from '../../ui/format/time';
 import { Money } from '../../ui/money';
 import { SkeletonRows } from '../../ui/skeleton';
 
@@ -21,7 +21,9 @@ export function CostCard({ domain }: { domain: Domain }) {
       <CardHeader
         title="Accruing cost"
         note={
-          bill.data ? `Since ${formatMoment(bill.data.period.start, 'UTC').slice(0, -3)} UTC` : 'This period'
+          bill.data
+            ? `Since ${formatDate(bill.data.period.start, bill.data.period.time_zone)}`
+            : 'This period'
         }
         aside={<RateBadge domain={domain} />}
       />

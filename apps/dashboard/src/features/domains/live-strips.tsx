@@ -51,7 +51,7 @@ function CpuStrip({ domain, points, last }: StripProps & { domain: Domain }) {
       limitText={cap > 0 ? `cap ${cap}%` : `${vcpus} vCPU`}
       value={value}
       unit="%"
-      aside={`of ${limit}%`}
+      aside={values.length > 0 ? `peak ${formatPercent(Math.max(...values))}%` : ''}
       lines={[{ values, colour: 'var(--cpu)', filled: true }]}
       top={topOf(values, limit, 4)}
       limit={limit}

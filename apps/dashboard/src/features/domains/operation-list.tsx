@@ -3,6 +3,7 @@ import { CircleAlert, CircleCheck, CircleDashed, LoaderCircle } from 'lucide-rea
 import type { ReactNode } from 'react';
 import type { Money, Operation } from '../../api/contract';
 import { useOperationsOf } from '../../api/domains';
+import { useMe } from '../../api/session';
 import { Answered } from '../../ui/answered';
 import { MeterBar } from '../../ui/chart/meter-bar';
 import { formatMoney } from '../../ui/format/money';
@@ -46,6 +47,7 @@ export function OperationList({ subjectId, max = 50 }: { subjectId: string; max?
 
 function OperationItem({ operation }: { operation: Operation }) {
   const moving = operation.status === 'queued' || operation.status === 'running';
+  const me = useMe().data?.user?.id;
   const reserve = landingReserveOf(operation.cost_effect);
   return (
     <li className="py-3">
@@ -58,7 +60,7 @@ function OperationItem({ operation }: { operation: Operation }) {
             {phrase(operation.type)} <span className="text-ink-soft font-normal">{operation.status}</span>
           </p>
           <p className="text-ink-soft text-sm break-words">
-            {actorWords(operation.actor)}
+            {actorWords(operation.actor, me)}
             {moving && operation.stage ? ` · ${operation.stage}` : ''}
           </p>
         </div>
@@ -82,9 +84,13 @@ function OperationItem({ operation }: { operation: Operation }) {
 }
 
 /** Who asked, as far as the operation tells. */
-function actorWords({ kind, key_id: keyId }: Operation['actor']): string {
+function actorWords(
+  { kind, user_id: userId, key_id: keyId }: Operation['actor'],
+  me: string | undefined,
+): string {
   if (keyId) return `API key ${keyId}`;
-  return kind === 'user' ? 'Somebody signed in' : kind.charAt(0).toUpperCase() + kind.slice(1);
+  if (userId) return userId === me ? 'You' : 'Another member';
+  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }
 
 /** The money a new domain keeps aside, when the operation says so. */

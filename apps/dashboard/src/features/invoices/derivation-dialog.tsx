@@ -6,7 +6,7 @@ import type { Derivation } from '../../api/contract';
 import { Answered } from '../../ui/answered';
 import { Badge } from '../../ui/badge';
 import { formatPrice } from '../../ui/format/money';
-import { formatCount } from '../../ui/format/quantity';
+import { formatCount, plural } from '../../ui/format/quantity';
 import { formatMoment } from '../../ui/format/time';
 import { Money } from '../../ui/money';
 import { Dialog } from '../../ui/overlay/dialog';
@@ -87,7 +87,7 @@ function Waterfall({ derivation }: { derivation: Derivation }) {
         <p className="px-5 pt-3 pb-1 font-medium">
           Readings{' '}
           <span className="text-ink-soft font-normal">
-            {records.length} differences of two cumulative values
+            {plural(records.length, 'difference')} of two cumulative values
           </span>
         </p>
         <RecordTable records={records} />

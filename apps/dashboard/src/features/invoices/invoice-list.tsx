@@ -2,6 +2,7 @@
 import { Download, FileText } from 'lucide-react';
 import Link from 'next/link';
 import { useInvoices } from '../../api/billing';
+import { useTenantZone } from '../../api/session';
 import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
@@ -14,6 +15,7 @@ import { InvoiceStatus } from './invoice-status';
 
 export function InvoiceList() {
   const query = useInvoices();
+  const zone = useTenantZone();
   return (
     <Card>
       <Answered
@@ -57,8 +59,8 @@ export function InvoiceList() {
                         {invoice.number}
                       </Link>
                     </Cell>
-                    <Cell className="whitespace-nowrap">{formatPeriod(invoice.period)}</Cell>
-                    <Cell className="whitespace-nowrap">{formatDate(invoice.issued_at)}</Cell>
+                    <Cell className="whitespace-nowrap">{formatPeriod(invoice.period, zone)}</Cell>
+                    <Cell className="whitespace-nowrap">{formatDate(invoice.issued_at, zone)}</Cell>
                     <Cell>
                       <InvoiceStatus status={invoice.status} />
                     </Cell>

@@ -2,6 +2,7 @@
 import { parseAsString, useQueryState } from 'nuqs';
 import { useInvoice } from '../../api/billing';
 import type { Invoice } from '../../api/contract';
+import { useTenantZone } from '../../api/session';
 import { Answered } from '../../ui/answered';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHeader } from '../../ui/card';
@@ -27,6 +28,7 @@ export function InvoicePage({ id }: { id: string }) {
 }
 
 function InvoiceView({ invoice }: { invoice: Invoice }) {
+  const zone = useTenantZone();
   // The open derivation is part of the address, so that it can be sent to somebody.
   const [lineId, setLineId] = useQueryState('line', parseAsString);
   return (
@@ -34,7 +36,7 @@ function InvoiceView({ invoice }: { invoice: Invoice }) {
       <PageHeader
         title={invoice.number}
         badge={<InvoiceStatus status={invoice.status} />}
-        note={`${formatPeriod(invoice.period)} · issued ${formatDate(invoice.issued_at)}`}
+        note={`${formatPeriod(invoice.period, zone)} · issued ${formatDate(invoice.issued_at, zone)}`}
         actions={
           <>
             <DownloadLink id={invoice.id} number={invoice.number} kind="json" />

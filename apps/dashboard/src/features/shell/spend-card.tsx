@@ -30,7 +30,7 @@ export function SpendCard() {
             <MeterBar label={`Budget ${nearest.name}`} usedPercent={percent} tone={toneOf(percent)} />
           </span>
           <span className="text-ink-soft figures mt-1.5 block text-sm">
-            {Math.floor(percent)}% of {formatMoney(nearest.amount)} budget
+            {percent > 0 && percent < 1 ? '<1' : Math.floor(percent)}% of {formatMoney(nearest.amount)} budget
           </span>
         </>
       ) : (

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatMoney, formatRate, moneyParts } from './money';
+import { fineDecimals, formatMoney, formatRate, moneyParts } from './money';
 
 const eur = (amount: string) => ({ amount, currency: 'EUR' });
 
@@ -21,6 +21,13 @@ describe('money', () => {
     expect(formatMoney(eur('0.000001'))).toBe('<€0.01');
     expect(formatMoney(eur('0'))).toBe('€0.00');
     expect(formatMoney(eur('0.004'), 4)).toBe('€0.0040');
+  });
+
+  test('an amount below a cent gets three more decimals, as far as it has them', () => {
+    expect(fineDecimals(eur('0.000011000000'), 4)).toBe(7);
+    expect(fineDecimals(eur('0.00001'), 4)).toBe(5);
+    expect(fineDecimals(eur('0.011000000000'), 4)).toBe(4);
+    expect(fineDecimals(eur('0'), 4)).toBe(4);
   });
 
   test('thousands are separated and amounts beyond a double stay exact', () => {

@@ -66,6 +66,15 @@ export function moneyParts({ amount, currency }: MoneyValue, decimals?: number):
   };
 }
 
+/** So many decimals that an amount below the smallest coin still shows its figures; three more at a time. */
+export function fineDecimals({ amount, currency }: MoneyValue, least: number): number {
+  const { units, scale } = readDecimal(amount);
+  const coin = currencyFacts(currency).decimals;
+  const digits = (units < 0n ? -units : units).toString().length;
+  const belowCoin = units !== 0n && scale - digits >= coin;
+  return belowCoin ? Math.min(least + 3, Math.max(scale, least)) : least;
+}
+
 /** One text; an amount that is not zero never reads as zero. */
 export function formatMoney(value: MoneyValue, decimals?: number): string {
   const parts = moneyParts(value, decimals);

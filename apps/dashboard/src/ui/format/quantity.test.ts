@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatBytes, formatCount, formatHeld, formatMib, plural } from './quantity';
+import { formatBytes, formatCount, formatHeld, formatMib, plural, withoutEndZeros } from './quantity';
 
 describe('quantities', () => {
   test('sizes change unit before a fourth figure', () => {
@@ -21,6 +21,11 @@ describe('quantities', () => {
     expect(formatHeld('3', 'count')).toBe('3');
     expect(formatHeld('1536', 'MiB')).toBe('1.5 GiB');
     expect(formatHeld('4', 'vCPU')).toBe('4 vCPU');
+  });
+
+  test('zeros at the end of decimals go, zeros of whole numbers stay', () => {
+    const texts = ['20.000000 h', '0.500 GiB', '10 GiB', '100', '0.012345 h'];
+    expect(texts.map(withoutEndZeros)).toEqual(['20 h', '0.5 GiB', '10 GiB', '100', '0.012345 h']);
   });
 
   test('one of something is singular', () => {

@@ -71,3 +71,8 @@ export function limitLabel(name: string): string {
   const words = name.replace(/_(mib|bytes|count)$/, '').replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** "20.500000 h" as "20.5 h"; the API prints quantities with all their decimals. */
+export function withoutEndZeros(text: string): string {
+  return text.replace(/\.(\d*?)0+(?!\d)/, (_, kept: string) => (kept ? `.${kept}` : ''));
+}
