@@ -13,7 +13,8 @@ import { perText, quantityText } from '../catalog/quantity-text.js';
 import { CurrentActor, Roles, tenantOf, type Actor } from '../platform/actor.js';
 import { Route } from '../platform/route.js';
 import { billSchema, type billLineSchema } from './bill.dto.js';
-import { LiveBill, type LiveTenant } from './live-bill.js';
+import { LiveBill } from './live-bill.js';
+import type { LiveTenant } from './live-tenant.js';
 import { must } from './rate-tenant.js';
 import { ResourceNamesStore, type ResourceName } from './resource-names.store.js';
 

@@ -2,7 +2,7 @@ import { accruedByResource, floorRatio, METER_VECTORS, sumRatios, ZERO } from '@
 import { instantWire } from '../catalog/instant.dto.js';
 import { picoWire } from '../catalog/money.dto.js';
 import type { IncarnationRow } from '../metering/usage.store.js';
-import type { LiveTenant } from './live-bill.js';
+import type { LiveTenant } from './live-tenant.js';
 
 const FRAME_BYTES = 4_096n;
 const SECOND_NS = 1_000_000_000n;

@@ -6,20 +6,6 @@
  * set, never added, so a lost figure is replaced by the next.
  */
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import {
-  ceilRatio,
-  hypotheticalTotal,
-  mergeTotals,
-  multiplyRatio,
-  METER_VECTORS,
-  rateTotals,
-  ratio,
-  subtractRatio,
-  sumRatios,
-  ZERO,
-  type Ratio,
-  type UsageTotal,
-} from '@xenorack/accounting';
 import { minorWire, picoWire } from '../catalog/money.dto.js';
 import { instantWire } from '../catalog/instant.dto.js';
 import { IngestReadings } from '../metering/ingest-readings.js';
@@ -27,27 +13,13 @@ import type { IncarnationRow } from '../metering/usage.store.js';
 import { LiveFeed } from '../platform/live-feed.js';
 import { WallClock } from '../platform/wall-clock.js';
 import { domainFigures } from './domain-figures.js';
-import { must, RateTenant, type RatedTenant } from './rate-tenant.js';
+import { burnNow, type Delta, type LiveTenant } from './live-tenant.js';
+import { RateTenant } from './rate-tenant.js';
 
-const SECOND_NS = 1_000_000_000n;
 /** Bills older than this are rated again when somebody asks. */
 const FRESH_MS = 1_500;
 /** Readings closer together than this (a cut beside a tick) are too short a stretch to call a rate. */
 const TREND_NS_MIN = 500_000_000n;
-
-/** What one incarnation did between its last two readings. */
-export interface Delta {
-  elapsedNs: bigint;
-  values: bigint[];
-}
-
-export interface LiveTenant {
-  rated: RatedTenant;
-  deltas: Map<string, Delta>;
-  /** Net burn now, pico per hour, in all and by domain (its volumes included). */
-  ratePerHourPico: bigint;
-  ratePerHourByScope: Map<string, bigint>;
-}
 
 type LiveListener = (live: LiveTenant) => Promise<void>;
 
@@ -169,44 +141,4 @@ export class LiveBill implements OnModuleInit {
     });
     for (const figures of domainFigures(live)) this.feed.publish(audience, 'domain.figures', figures);
   }
-}
-
-/**
- * Net burn now in pico per hour: one second of the present trend through the rater, times 3600. One rating for all
- * resources, so the cost grows with the bill and not with its square.
- */
-function burnNow(
-  rated: RatedTenant,
-  deltas: Map<string, Delta>,
-): { total: bigint; byScope: Map<string, bigint> } {
-  const assigned = new Map(
-    rated.terms.assignments.filter((a) => a.toNs === null).map((a) => [a.resourceId, a]),
-  );
-  const trend: UsageTotal[] = [];
-  for (const { id, resourceId, resourceKind, head } of rated.usage.incarnations) {
-    const delta = deltas.get(id);
-    const planVersionId = assigned.get(resourceId)?.planVersionId;
-    if (!delta || planVersionId === undefined) continue;
-    const state = resourceKind === 'volume' ? 'running' : head.state;
-    METER_VECTORS[`${resourceKind}.v1`].meters.forEach((meter, at) => {
-      const quantity = ((delta.values[at] ?? 0n) * SECOND_NS) / delta.elapsedNs;
-      if (quantity > 0n)
-        trend.push(hypotheticalTotal({ resourceId, planVersionId, meter: meter.name, state, quantity }));
-    });
-  }
-  const ahead = mergeTotals(rated.totals, { totals: trend, undecided: [], unassigned: [] });
-  const before = new Map(rated.rated.lines.map((line) => [line.lineId, line.chargePico]));
-  const byScope = new Map<string, Ratio[]>();
-  for (const line of must(rateTotals(rated.terms, ahead)).lines) {
-    const scope = assigned.get(line.resourceId)?.capScopeId ?? line.resourceId;
-    const grown = subtractRatio(line.chargePico, before.get(line.lineId) ?? ZERO);
-    const list = byScope.get(scope);
-    if (list) list.push(grown);
-    else byScope.set(scope, [grown]);
-  }
-  const perHour = (grown: Ratio[]) => ceilRatio(multiplyRatio(sumRatios(grown), ratio(3_600n)));
-  return {
-    total: perHour([...byScope.values()].flat()),
-    byScope: new Map([...byScope].map(([scope, grown]) => [scope, perHour(grown)])),
-  };
 }

@@ -4,7 +4,8 @@
  */
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ceilRatio, exactDrawnPico } from '@xenorack/accounting';
-import { LiveBill, type LiveTenant } from '../billing/live-bill.js';
+import { LiveBill } from '../billing/live-bill.js';
+import type { LiveTenant } from '../billing/live-tenant.js';
 import { HostEvents } from '../hosts/host-events.js';
 import { Jobs } from '../platform/jobs.js';
 import { Outbox } from '../platform/outbox.js';
