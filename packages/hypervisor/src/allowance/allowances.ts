@@ -21,6 +21,8 @@ export interface AllowanceHooks {
   warned(allowance: Allowance): void;
   exhausted(allowance: Allowance): void;
   reopened(allowance: Allowance): void;
+  /** Resources that an exhausted allowance has no say in any more. */
+  left(resourceIds: readonly string[]): void;
 }
 
 /** Something that is about to happen, in the units of the meters it will move. */
@@ -72,6 +74,7 @@ export class Allowances {
       this.settleMembers(allowance);
       this.unindex(allowance);
     }
+    const before = allowance.exhausted ? allowance.spec.members : [];
     allowance.spec = spec;
     for (const item of allowance.replaceItems(spec.weights)) {
       const incarnation = this.hooks.incarnationOf(item.weight.resourceId);
@@ -80,6 +83,9 @@ export class Allowances {
       item.follow(incarnation, true);
     }
     this.index(allowance);
+    const members = new Set(spec.members);
+    const gone = before.filter((id) => !members.has(id));
+    if (gone.length > 0) this.hooks.left(gone);
     this.reconsider(allowance);
     return answer(allowance.status());
   }

@@ -15,8 +15,8 @@ export interface DomainIdentity {
 
 /**
  * The unit of resource ownership.
- * Invariants: it executes only when nobody holds it and it has neither shut down nor crashed; its incarnation opens at
- * the first instant it may run and closes when it is destroyed.
+ * Invariants: it executes only when nobody holds it and it has neither shut down nor crashed; its incarnation opens when
+ * `build` stops holding it, whoever else may hold it then, and closes when it is destroyed.
  */
 export class Domain {
   readonly vcpus: Vcpu[] = [];

@@ -27,7 +27,7 @@ export class Vcpu {
   runstate: Runstate = 'offline';
   runstateSinceNs = 0n;
   readonly runstateNs: Record<Runstate, bigint> = { running: 0n, runnable: 0n, blocked: 0n, offline: 0n };
-  /** When the runstate clock started; null before the first unpause. */
+  /** When the runstate clock started; null before the incarnation opens. */
   bornNs: bigint | null = null;
 
   /** Credits in ns of CPU; Xen's 300 credits per slice are 30 ms here. */

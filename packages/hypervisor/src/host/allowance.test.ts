@@ -97,10 +97,57 @@ describe('allowances', () => {
     host.pause(domId, 'tenant');
     host.unpause(domId, 'tenant');
     host.run(50n * MS);
-    expect(host.sample().readings.find((r) => r.resourceId === 'dom')).toBeUndefined();
+    const held = host.sample().readings.find((r) => r.resourceId === 'dom');
+    expect(held).toMatchObject({ state: 'paused' });
+    expect(held?.values[0]).toBe(0n);
+    expect(held?.values.slice(9, 11)).toEqual([0n, 50n * MS]);
     host.setAllowance(spec(10n * MS, [weight('dom', 'cpu.ns', 1n)]));
     host.run(60n * MS);
     expect(host.allowances()[0]?.drawn).toBeGreaterThan(0n);
+  });
+
+  test('A3 a domain that opens in the very step in which its allowance is found spent is paused, and read so', () => {
+    const { host, domId } = rig();
+    host.setAllowance(spec(1n, [weight('vol', 'disk.space.byte_ns', 1n)]));
+    host.run(1_000n);
+    host.drainEvents();
+    host.unpause(domId);
+    expect(infoOf(host)).toMatchObject({ power: 'paused', holds: ['allowance'] });
+    const states = host.drainEvents().flatMap((e) => (e.type === 'domain.state' ? [e.state] : []));
+    expect(states.at(-1)).toBe('paused');
+    host.run(10n * MS);
+    const held = host.sample().readings.find((r) => r.resourceId === 'dom');
+    expect(held).toMatchObject({ state: 'paused' });
+    expect(held?.values.slice(9, 11)).toEqual([0n, 10n * MS - 1_000n]);
+  });
+
+  test('L4 nothing is read of a domain after its final reading, also when its end is what shows the allowance spent', () => {
+    const { host, domId } = rig();
+    host.setAllowance(spec(1n << 60n, [weight('vol', 'disk.space.byte_ns', 1n)]));
+    host.unpause(domId);
+    host.run(10n * MS);
+    host.setAllowance(spec((10n * MS + 2n) * (1n << 20n), [weight('vol', 'disk.space.byte_ns', 1n)]));
+    host.run(10n * MS + 1_000n);
+    host.drainEvents();
+    host.destroyDomain(domId);
+    const types = host.drainEvents().map((e) => e.type);
+    expect(types).toContain('allowance.exhausted');
+    expect(types.indexOf('domain.state')).toBe(-1);
+    expect(types.indexOf('incarnation.closed')).toBeGreaterThanOrEqual(0);
+    host.sample();
+  });
+
+  test('A5 a domain that is no member of an exhausted allowance any more is let go', () => {
+    const { host, domId } = rig();
+    host.setAllowance(spec(0n, []));
+    host.unpause(domId);
+    expect(infoOf(host)?.holds).toEqual(['allowance']);
+    host.setAllowance(spec(0n, [], { members: ['vol'] }));
+    expect(infoOf(host)?.holds).toEqual([]);
+    host.setAllowance(spec(0n, [], { policy: 'throttle' }));
+    expect(infoOf(host)?.effectiveCap).toBe(LIMITS.throttleCapPercent);
+    host.setAllowance(spec(0n, [], { policy: 'throttle', members: [] }));
+    expect(infoOf(host)?.effectiveCap).toBe(0);
   });
 
   test('A4 an act that does not fit is not done: drawn by bytes never passes the balance', () => {

@@ -41,6 +41,33 @@ describe('lifecycle', () => {
     expect(reading('a')?.values[2]).toBe(1000n * 10n * MS);
   });
 
+  test('L1 a domain that is released while another cause holds it is metered, paused, from that instant', () => {
+    const { host, create, reading } = rig();
+    const domId = create('a');
+    host.run(10n * MS);
+    host.pause(domId, 'tenant');
+    host.run(20n * MS);
+    expect(reading('a')).toBeUndefined();
+    host.unpause(domId);
+    const events = host.drainEvents().map((e) => e.type);
+    expect(events.filter((type) => type === 'incarnation.opened')).toHaveLength(1);
+    expect(events).not.toContain('domain.state');
+    host.run(50n * MS);
+    const paused = reading('a');
+    expect(paused).toMatchObject({ openedNs: 20n * MS, state: 'paused' });
+    expect(paused?.values[2]).toBe(1000n * 30n * MS);
+    expect(paused?.values.slice(9, 11)).toEqual([0n, 30n * MS]);
+    expect(paused?.values[0]).toBe(0n);
+    host.unpause(domId, 'tenant');
+    host.run(60n * MS);
+    const running = reading('a');
+    expect(running).toMatchObject({ serial: paused?.serial, state: 'running' });
+    expect(running?.values.slice(9, 11)).toEqual([10n * MS, 30n * MS]);
+    const [runs, runnable, blocked, offline] = running?.values.slice(11) as [bigint, bigint, bigint, bigint];
+    expect(runs + runnable + blocked + offline).toBe(40n * MS);
+    expect(offline).toBe(30n * MS);
+  });
+
   test('L2 pauses are counted by cause: each cause holds once and the domain runs when all are clear', () => {
     const { host, create, reading } = rig();
     const domId = create('a');

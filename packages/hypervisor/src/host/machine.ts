@@ -63,6 +63,7 @@ export class Machine {
       incarnationOf: (id) =>
         this.domainsById.get(id)?.incarnation ?? this.volumes.get(id)?.incarnation ?? null,
       settle: (incarnation) => this.settle(incarnation),
+      left: (ids) => void this.applyPolicies(ids),
       rateOf: (incarnation, meter) => this.rateOf(incarnation, meter),
       warned: (a) => {
         const { drawn, balance } = a.status();
@@ -140,11 +141,10 @@ export class Machine {
     return incarnation;
   }
 
-  /** Tells allowances and the owner, once the resource and its levels are in place. */
+  /** Tells the owner, once the resource and its levels are in place; allowances are told by the caller, last. */
   announceOpened(incarnation: Incarnation, domId: number | null): void {
     const reading = readIncarnation(incarnation, this.nowNs);
     this.emit({ type: 'incarnation.opened', atNs: this.nowNs, domId, id: incarnation.resourceId, reading });
-    this.allowances.opened(incarnation);
   }
 
   /** The final reading of a settled incarnation. */
@@ -239,31 +239,40 @@ export class Machine {
     return changed;
   }
 
-  /** Changes what a domain may do, with its meters exact at this instant on both sides. */
+  /**
+   * Changes what a domain may do, with its meters exact at this instant on both sides. Allowances are asked last: one
+   * that is found spent holds the domain by a change of its own, which must find this one complete.
+   */
   private change(domain: Domain, cause: PauseCause | ShutdownReason, act: () => void): void {
     const before = domain.power;
     if (domain.incarnation !== null) this.settle(domain.incarnation);
     act();
     const after = domain.power;
-    if (domain.incarnation === null && after === 'running') this.open(domain);
+    const { domId, id, driver } = domain.identity;
+    const opens = domain.incarnation === null && !domain.holds.has('build');
+    const incarnation = opens ? this.open(domain) : domain.incarnation;
     for (const vcpu of domain.vcpus) this.sched.refresh(vcpu);
-    if (before === after || domain.incarnation === null) return;
-    domain.incarnation.setState(after, this.nowNs);
-    if (domain.identity.driver) return;
-    const { domId, id } = domain.identity;
-    const reading = readIncarnation(domain.incarnation, this.nowNs);
-    this.emit({ type: 'domain.state', atNs: this.nowNs, domId, id, state: after, cause, reading });
-    this.allowances.changed(id);
+    if (incarnation === null) return;
+    if (before !== after) incarnation.setState(after, this.nowNs);
+    if (driver) return;
+    if (before !== after) {
+      const reading = readIncarnation(incarnation, this.nowNs);
+      this.emit({ type: 'domain.state', atNs: this.nowNs, domId, id, state: after, cause, reading });
+    }
+    if (opens) this.allowances.opened(incarnation);
+    else if (before !== after) this.allowances.changed(id);
   }
 
-  private open(domain: Domain): void {
+  /** The life of a domain begins when its builder lets go of it, whoever else may hold it. */
+  private open(domain: Domain): Incarnation {
     const { domId, id, driver } = domain.identity;
-    const incarnation = this.openIncarnation('domain', id, 'running', !driver);
+    const incarnation = this.openIncarnation('domain', id, domain.power, !driver);
     domain.incarnation = incarnation;
     incarnation.setLevel('memory.frame_ns', BigInt(domain.memoryFrames), this.nowNs);
-    incarnation.setState('running', this.nowNs);
+    incarnation.setState(domain.power, this.nowNs);
     for (const vcpu of domain.vcpus) this.sched.books.startClock(vcpu);
     if (!driver) this.announceOpened(incarnation, domId);
+    return incarnation;
   }
 
   private rateOf(incarnation: Incarnation, meter: Meter): bigint {

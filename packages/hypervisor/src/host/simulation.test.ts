@@ -55,7 +55,9 @@ function simulate(seed: number, steps: number): string {
         image: IMAGES[prng.pick(images)],
         commandLine: prng.pick(HOSTILE_KINDS),
       });
-      return built.ok ? host.unpause(built.value) : built;
+      if (!built.ok) return built;
+      if (prng.below(4) === 0) host.pause(built.value, 'tenant');
+      return host.unpause(built.value);
     },
     () => host.destroyDomain(anyDomain()),
     () => host.pause(anyDomain(), prng.pick(['tenant', 'operator'] as const)),
@@ -98,6 +100,14 @@ function simulate(seed: number, steps: number): string {
           },
           {
             resourceId: `v${prng.below(8)}`,
+            meter: 'disk.space.byte_ns',
+            state: 'any',
+            numerator: 1n,
+            denominator: 1000n,
+            free: 0n,
+          },
+          {
+            resourceId: `v${prng.below(8)}`,
             meter: 'disk.read.bytes',
             state: 'any',
             numerator: 9n,
@@ -119,6 +129,11 @@ function simulate(seed: number, steps: number): string {
       });
       last.set(r.serial, r.values);
     }
+    const states = new Map(sample.readings.map((r) => [r.serial, r.state]));
+    for (const { incarnationSerial, power } of host.list()) {
+      if (incarnationSerial !== null && states.get(incarnationSerial) !== power)
+        throw new Error(`incarnation ${incarnationSerial} is not read as ${power}`);
+    }
     trace.push(JSON.stringify(sample, text));
   }
   return trace.join('\n');
@@ -130,7 +145,7 @@ function text(_key: string, value: unknown): unknown {
 
 describe('a host under random owners, guests and peers', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
-    'C1-C4 the books close at every reading and no counter falls (seed %i)',
+    "C1-C4 the books close at every reading, no counter falls and each life is in its domain's state (seed %i)",
     (seed) => {
       expect(() => simulate(seed, 250)).not.toThrow();
     },

@@ -28,8 +28,8 @@ interface BuildPlan {
 /**
  * Design: builds, controls and takes down domains and volumes. Each building step leaves how to undo it; a failure
  * undoes what was done in reverse order, so a refused build leaves nothing behind.
- * Invariants: nothing throws for what a caller passes; a domain is built held (`build`) and never charged before it
- * first runs; Xen's own work for building is overhead.
+ * Invariants: nothing throws for what a caller passes; a domain is built held (`build`) and never charged before that
+ * hold is taken away; Xen's own work for building is overhead.
  */
 export class Toolstack {
   private lastDomId = 0;
@@ -132,7 +132,7 @@ export class Toolstack {
     domain.destroyed = true;
     machine.sched.forget(domain);
     this.devices.disconnect(domain);
-    if (domain.incarnation !== null) machine.closeIncarnation(domain.incarnation, domId);
+    const { incarnation } = domain;
     domain.incarnation = null;
     for (const id of domain.volumeIds) {
       const volume = machine.volumes.get(id);
@@ -142,6 +142,8 @@ export class Toolstack {
     machine.frames.release(domId);
     machine.domains.delete(domId);
     machine.domainsById.delete(domain.identity.id);
+    // Closed when nobody finds the domain any more: an allowance that this end shows to be spent has nothing to hold.
+    if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
     machine.sched.addOverhead(CPU_MODEL.domainDestroyNs);
     machine.emit({ type: 'domain.destroyed', atNs: machine.nowNs, domId, id: domain.identity.id });
     return answer(null);
@@ -192,6 +194,7 @@ export class Toolstack {
     machine.volumes.set(id, { id, sizeBytes, incarnation, attachedTo: null });
     machine.emit({ type: 'volume.opened', atNs: machine.nowNs, id });
     machine.announceOpened(incarnation, null);
+    machine.allowances.opened(incarnation);
     return answer(null);
   }
 
