@@ -41,6 +41,11 @@ export interface GuestExit {
  */
 export interface Guest {
   run(vcpu: number, budgetNs: bigint, entry: HypercallAnswer | undefined): GuestExit;
+  /**
+   * Somebody outside asks it to end, as by Xen's `control/shutdown`: true when it will, in its own time, by a `shutdown`
+   * exit. A guest without this, or that answers false, can only be ended by force. Never throws.
+   */
+  requestShutdown?(): boolean;
 }
 
 /** What a guest finds when it boots: Xen's start info and shared info. */

@@ -32,12 +32,22 @@ export class GuestKernel {
   private readonly timed = new Set<Task>();
   private readonly sleeping = new Set<number>();
   private readonly ipis = new Map<number, number>();
+  /** What a program does when it is asked to end; null when it does not care. */
+  onShutdownRequest: (() => TaskRoutine) | null = null;
 
   constructor(readonly info: StartInfo) {}
 
   /** The guest this kernel makes of its domain. */
   asGuest(): Guest {
-    return coroutineGuest((vcpu) => this.runVcpu(vcpu));
+    const guest = coroutineGuest((vcpu) => this.runVcpu(vcpu));
+    return {
+      ...guest,
+      requestShutdown: () => {
+        if (this.onShutdownRequest === null) return false;
+        this.spawn(this.onShutdownRequest());
+        return true;
+      },
+    };
   }
 
   spawn(routine: TaskRoutine): void {

@@ -2,8 +2,8 @@ import { BLOCK_SECTOR_BYTES } from '../abi/block.js';
 import { CPU_MODEL } from '../abi/cpu-model.js';
 import type { GuestImage, StartInfo } from '../abi/guest.js';
 import { GuestDisk } from './disk.js';
-import { type HttpRequest, HTTP_LIMITS, parseHead, responseHead } from './http.js';
-import { GuestKernel, type TaskRoutine } from './kernel.js';
+import { type HeadResult, type HttpRequest, HTTP_LIMITS, parseHead, responseHead } from './http.js';
+import { GuestKernel, type TaskRoutine, WaitQueue } from './kernel.js';
 import { type GuestConnection, GuestSockets } from './sockets.js';
 import { joinBytes, utf8 } from './text.js';
 import { homePage } from './web-page.js';
@@ -28,13 +28,15 @@ interface Reply {
 
 /**
  * Image `web`: an HTTP/1.1 server on guest port 80 that does real work on request. Each request costs
- * `CPU_MODEL.webRequestNs`, its socket calls and bytes, and what it asks for.
+ * `CPU_MODEL.webRequestNs`, its socket calls and bytes, and what it asks for. Asked to shut down it takes no new request,
+ * finishes those it has, with their connections, and powers off.
  */
 export const web: GuestImage = {
   name: 'web',
   boot(info) {
     const kernel = new GuestKernel(info);
     const server = new WebServer(kernel);
+    kernel.onShutdownRequest = () => server.stop();
     kernel.spawn(server.serve());
     return kernel.asGuest();
   },
@@ -47,6 +49,10 @@ class WebServer {
   private requests = 0;
   private connections = 0;
   private nextSector = 0;
+  private stopping = false;
+  /** Connections with a request that is not answered to its end. */
+  private busy = 0;
+  private readonly quiet = new WaitQueue();
 
   constructor(private readonly kernel: GuestKernel) {
     this.info = kernel.info;
@@ -66,10 +72,17 @@ class WebServer {
     }
   }
 
+  *stop(): TaskRoutine {
+    if (this.stopping) return;
+    this.stopping = true;
+    while (this.busy > 0) yield { do: 'wait', on: this.quiet };
+    yield { do: 'shutdown', reason: 'poweroff' };
+  }
+
   /** One connection, from its first request to its end. */
   private *converse(connection: GuestConnection): TaskRoutine {
     let buffer: Uint8Array = new Uint8Array(0);
-    for (;;) {
+    while (!this.stopping) {
       const head = parseHead(buffer);
       if (head.kind === 'more') {
         const bytes = yield* connection.read(CHUNK_BYTES, this.deadline());
@@ -77,27 +90,43 @@ class WebServer {
         buffer = joinBytes(buffer, bytes);
         continue;
       }
-      yield { do: 'work', ns: CPU_MODEL.webRequestNs };
-      this.requests += 1;
-      if (head.kind === 'refused') {
-        yield* this.reply(connection, plain(head.status, head.detail), { keepAlive: false, bodyless: false });
-        break;
-      }
-      const { request } = head;
-      const whole = head.headBytes + request.bodyBytes;
-      while (buffer.length < whole) {
-        const bytes = yield* connection.read(HTTP_LIMITS.bodyBytesMax, this.deadline());
-        if (typeof bytes === 'string') return yield* connection.release();
-        buffer = joinBytes(buffer, bytes);
-      }
-      const body = buffer.slice(head.headBytes, whole);
-      buffer = buffer.slice(whole);
-      const answer = yield* this.answer(request, body);
-      const bodyless = request.method === 'HEAD';
-      const sent = yield* this.reply(connection, answer, { keepAlive: request.keepAlive, bodyless });
-      if (!sent || !request.keepAlive) break;
+      this.busy += 1;
+      const rest = yield* this.exchange(connection, head, buffer);
+      const goesOn = rest !== null && !this.stopping;
+      if (!goesOn) yield* this.finish(connection);
+      this.busy -= 1;
+      if (this.busy === 0) this.kernel.wakeAll(this.quiet);
+      if (!goesOn) return;
+      buffer = rest;
     }
     yield* this.finish(connection);
+  }
+
+  /** Takes the request at the front of `buffer` and answers it; what is behind it, or null when the connection ends. */
+  private *exchange(
+    connection: GuestConnection,
+    head: Exclude<HeadResult, { kind: 'more' }>,
+    buffer: Uint8Array,
+  ): TaskRoutine<Uint8Array | null> {
+    yield { do: 'work', ns: CPU_MODEL.webRequestNs };
+    this.requests += 1;
+    if (head.kind === 'refused') {
+      yield* this.reply(connection, plain(head.status, head.detail), { keepAlive: false, bodyless: false });
+      return null;
+    }
+    const { request, headBytes } = head;
+    const whole = headBytes + request.bodyBytes;
+    let taken = buffer;
+    while (taken.length < whole) {
+      const bytes = yield* connection.read(HTTP_LIMITS.bodyBytesMax, this.deadline());
+      if (typeof bytes === 'string') return null;
+      taken = joinBytes(taken, bytes);
+    }
+    const answer = yield* this.answer(request, taken.slice(headBytes, whole));
+    const bodyless = request.method === 'HEAD';
+    const keepAlive = request.keepAlive && !this.stopping;
+    const sent = yield* this.reply(connection, answer, { keepAlive, bodyless });
+    return sent && keepAlive ? taken.slice(whole) : null;
   }
 
   /** Ends our side, reads away what the peer still sends, and lets go. */

@@ -87,6 +87,11 @@ export class Host {
     return this.toolstack.pause(domId, cause);
   }
 
+  /** Asks the guest to end by itself, which it tells by `domain.shutdown`. ESRCH, EBUSY (held or ended), EOPNOTSUPP. */
+  requestShutdown(domId: number): Answer<null> {
+    return this.toolstack.requestShutdown(domId);
+  }
+
   shutdownDomain(domId: number, reason: 'poweroff' | 'reboot'): Answer<null> {
     return this.toolstack.shutdownDomain(domId, reason);
   }

@@ -11,6 +11,9 @@ import type { Devices } from './devices.js';
 import type { DomainConfig, VolumeConfig } from './domain-config.js';
 import type { Machine, Volume } from './machine.js';
 
+/** The event of `control/shutdown`; no channel of a guest has this number. */
+const CONTROL_PORT = 0;
+
 interface BuildPlan {
   name: string;
   id: string;
@@ -111,6 +114,20 @@ export class Toolstack {
     const found = this.controllable(domId, cause);
     if (!found.ok) return found;
     this.machine.hold(found.value, cause);
+    return answer(null);
+  }
+
+  /**
+   * Asks the guest to end by itself; it tells so by `domain.shutdown`, when it likes. ESRCH; EBUSY when it is held or
+   * has ended, and so can do nothing; EOPNOTSUPP when it does not listen.
+   */
+  requestShutdown(domId: number): Answer<null> {
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    if (!domain.mayRun) return refuse('EBUSY', `domain ${domId} is ${domain.power}`);
+    if (domain.guest?.requestShutdown?.() !== true)
+      return refuse('EOPNOTSUPP', `domain ${domId}: its guest does not listen`);
+    this.machine.notify(domain, CONTROL_PORT, 0);
     return answer(null);
   }
 
