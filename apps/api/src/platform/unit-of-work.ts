@@ -12,6 +12,11 @@ export interface UnitOptions {
 }
 
 const attemptsMax = 5;
+/**
+ * Transactions under way at a time in one process: fewer than the connections of the pool. Work may read beside its
+ * transaction; were every connection in a transaction that waits for a row, the one that holds the row could not.
+ */
+const transactionsMax = 12;
 /** PostgreSQL: serialization_failure and deadlock_detected. Both ask the client to run the whole transaction again. */
 const tryAgainCodes = new Set(['40001', '40P01', 'P2034']);
 
@@ -21,9 +26,26 @@ const tryAgainCodes = new Set(['40001', '40P01', 'P2034']);
  */
 @Injectable()
 export class UnitOfWork {
+  private underWay = 0;
+  private readonly waiting: (() => void)[] = [];
+
   constructor(private readonly database: Database) {}
 
+  /** Work must not run another unit inside of it: it would wait for a place that it holds itself. */
   async run<T>(work: (tx: Tx) => Promise<T>, options: UnitOptions = {}): Promise<T> {
+    if (this.underWay < transactionsMax) this.underWay += 1;
+    else await new Promise<void>((enter) => this.waiting.push(enter));
+    try {
+      return await this.attempt(work, options);
+    } finally {
+      // Whoever waited longest takes over the place; nobody slips in between.
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.underWay -= 1;
+    }
+  }
+
+  private async attempt<T>(work: (tx: Tx) => Promise<T>, options: UnitOptions): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.database.prisma.$transaction(work, {
