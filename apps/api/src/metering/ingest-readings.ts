@@ -15,7 +15,7 @@ import { VerifyBatch } from '../hosts/verify-batch.js';
 import { Outbox } from '../platform/outbox.js';
 import { refuse } from '../platform/problem.js';
 import { UnitOfWork } from '../platform/unit-of-work.js';
-import { ReadingStore, type AcceptedReading, type IncarnationHead } from './reading.store.js';
+import { ReadingStore, type AcceptedReading, type IncarnationHead, type LifeSpan } from './reading.store.js';
 
 export interface IngestOutcome {
   accepted: WireReading[];
@@ -27,7 +27,12 @@ export interface IngestFault {
   incarnation: string;
   tenantId: string | null;
   seq: number;
-  kind: Exclude<IngestDecision['kind'], 'accept' | 'duplicate'> | 'foreign-resource' | 'foreign-host';
+  kind:
+    | Exclude<IngestDecision['kind'], 'accept' | 'duplicate'>
+    | 'foreign-resource'
+    | 'foreign-host'
+    | 'time-fell'
+    | 'overlap';
   detail: string;
 }
 
@@ -37,6 +42,8 @@ type IngestedListener = (outcome: IngestOutcome, batch: ReadingBatch) => Promise
 export class IngestReadings {
   private readonly log = new Logger(IngestReadings.name);
   private readonly listeners: IngestedListener[] = [];
+  /** Incarnations already told of: everything they send later is at fault too. */
+  private readonly alarmed = new Set<string>();
 
   constructor(
     private readonly store: ReadingStore,
@@ -51,9 +58,11 @@ export class IngestReadings {
   }
 
   /**
-   * Stores a batch. `onFault: 'refuse'` stores nothing and refuses with reading_conflict when any reading is at fault;
-   * `'set-aside'` stores the sound incarnations and raises an alarm for the others. Refusals: invalid_request (the
-   * signature, root or a hash is wrong), not_found (unknown host or epoch), reading_conflict.
+   * Stores a batch. `onFault: 'refuse'` stores nothing and refuses with reading_conflict when any reading is at fault,
+   * or with conflict when all that is wrong is that earlier readings are missing; `'set-aside'` stores the sound
+   * incarnations and raises an alarm for the others. A host's own link delivers in order, so a gap there follows
+   * readings that were set aside. Refusals: invalid_request (the signature, root or a hash is wrong), not_found (unknown
+   * host or epoch), reading_conflict, conflict.
    */
   async ingest(batch: ReadingBatch, onFault: 'refuse' | 'set-aside'): Promise<IngestOutcome> {
     await this.verifyBatch.check(batch);
@@ -65,14 +74,13 @@ export class IngestReadings {
       }
       await this.store.closeLost(client, batch.hostId, batch.epoch);
       const judged = await this.judge(client, batch, faults);
-      const gap = faults.find((fault) => fault.kind === 'gap');
-      if (gap) throw refuse('conflict', `${gap.incarnation} ${gap.detail}; send the earlier readings first`);
+      const accepted = await this.apart(client, judged.accepted, faults);
       if (faults.length > 0 && onFault === 'refuse') throw faultRefusal(faults);
-      await this.store.write(client, batch.hostId, batch.epoch, judged.accepted);
+      await this.store.write(client, batch.hostId, batch.epoch, accepted);
       await this.store.addBatch(client, batch);
-      return { accepted: judged.accepted.map((each) => each.reading), duplicates: judged.duplicates };
+      return { accepted: accepted.map((each) => each.reading), duplicates: judged.duplicates };
     });
-    if (faults.length > 0) await this.alarm(batch, faults);
+    await this.alarm(batch, faults);
     if (outcome.accepted.length > 0) for (const listener of this.listeners) await listener(outcome, batch);
     return outcome;
   }
@@ -94,7 +102,7 @@ export class IngestReadings {
     for (const [incarnation, readings] of byIncarnation) {
       const head = heads.get(incarnation) ?? null;
       const first = readings[0]!;
-      const foreign = foreignFault(batch, first, head, owners);
+      const foreign = foreignFault(batch, readings, head, owners);
       if (foreign) {
         faults.push(foreign);
         continue;
@@ -111,6 +119,11 @@ export class IngestReadings {
         faults.push(...wrong.map((each) => faultOf(each.reading, each.decision, first.tenantId)));
         continue;
       }
+      const fell = timeFault(head, decided.accepted, first.tenantId);
+      if (fell) {
+        faults.push(fell);
+        continue;
+      }
       duplicates += decided.decisions.length - decided.accepted.length;
       for (const each of decided.accepted) {
         accepted.push({ reading: bySeq.get(each.seq)!, opens: head === null && each.seq === 0n });
@@ -119,7 +132,45 @@ export class IngestReadings {
     return { accepted, duplicates };
   }
 
-  private async alarm(batch: ReadingBatch, faults: IngestFault[]): Promise<void> {
+  /**
+   * Leaves out incarnations that open while another life of their resource lasts: nothing is counted twice. Lives that
+   * end in this very batch count as ended. Appends what is wrong to `faults`.
+   */
+  private async apart(
+    client: pg.PoolClient,
+    accepted: AcceptedReading[],
+    faults: IngestFault[],
+  ): Promise<AcceptedReading[]> {
+    const opening = accepted.filter((each) => each.opens).map((each) => each.reading);
+    if (opening.length === 0) return accepted;
+    const closed = new Map(
+      accepted.flatMap(({ reading }) =>
+        reading.kind === 'close' ? [[reading.incarnation, BigInt(reading.utcNs)] as const] : [],
+      ),
+    );
+    const asked = opening.map(({ resourceId, utcNs }) => ({ resourceId, utcNs: BigInt(utcNs) }));
+    const lives = await this.store.livesAfter(client, asked);
+    for (const life of lives) life.toUtcNs ??= closed.get(life.incarnation) ?? null;
+    const wrong = new Set<string>();
+    for (const { incarnation, resourceId, tenantId, seq, utcNs } of opening) {
+      const toUtcNs = closed.get(incarnation) ?? null;
+      const life: LifeSpan = { incarnation, resourceId, fromUtcNs: BigInt(utcNs), toUtcNs };
+      const other = lives.find((each) => overlap(each, life));
+      if (other) {
+        wrong.add(incarnation);
+        const detail = `${resourceId} still lives as ${other.incarnation}`;
+        faults.push({ incarnation, tenantId, seq, kind: 'overlap', detail });
+      } else {
+        lives.push(life);
+      }
+    }
+    return wrong.size === 0 ? accepted : accepted.filter((each) => !wrong.has(each.reading.incarnation));
+  }
+
+  /** Tells the operator, once per incarnation: what follows a reading set aside is set aside as well. */
+  private async alarm(batch: ReadingBatch, all: IngestFault[]): Promise<void> {
+    const faults = all.filter((fault) => !this.alarmed.has(fault.incarnation));
+    if (faults.length === 0) return;
     this.log.error(
       { hostId: batch.hostId, epoch: batch.epoch, batch: batch.batch, faults },
       'readings set aside',
@@ -134,6 +185,7 @@ export class IngestReadings {
         });
       }
     });
+    for (const fault of faults) this.alarmed.add(fault.incarnation);
   }
 }
 
@@ -161,13 +213,17 @@ export function toReading(reading: WireReading): Reading {
   };
 }
 
-/** A host may only speak of its own incarnations and of resources this control plane gave to that tenant. */
+/**
+ * A host may only speak of its own incarnations and of resources this control plane gave to that tenant, and an
+ * incarnation is of one resource for all its life.
+ */
 function foreignFault(
   batch: ReadingBatch,
-  first: WireReading,
+  readings: WireReading[],
   head: IncarnationHead | null,
   owners: Map<string, string>,
 ): IngestFault | null {
+  const first = readings[0]!;
   const at = { incarnation: first.incarnation, tenantId: null, seq: first.seq };
   if (!first.incarnation.startsWith(`${batch.hostId}/${batch.epoch}/`)) {
     return {
@@ -175,6 +231,17 @@ function foreignFault(
       kind: 'foreign-host',
       detail: `is not an incarnation of ${batch.hostId}, epoch ${batch.epoch}`,
     };
+  }
+  const of = head ?? first;
+  const stray = readings.find(
+    (each) =>
+      each.resourceId !== of.resourceId ||
+      each.tenantId !== of.tenantId ||
+      each.resourceKind !== of.resourceKind,
+  );
+  if (stray) {
+    const detail = `is of ${of.resourceId} of ${of.tenantId}, not of ${stray.resourceId} of ${stray.tenantId}`;
+    return { ...at, seq: stray.seq, kind: 'foreign-resource', detail };
   }
   if (head === null && owners.get(first.resourceId) !== first.tenantId) {
     return {
@@ -184,6 +251,30 @@ function foreignFault(
     };
   }
   return null;
+}
+
+/** Labels and host time never fall within an incarnation. */
+function timeFault(
+  head: IncarnationHead | null,
+  accepted: readonly Reading[],
+  tenantId: string,
+): IngestFault | null {
+  let before: { utcNs: bigint; hostNs: bigint } | null = head;
+  for (const reading of accepted) {
+    if (before && (reading.utcNs < before.utcNs || reading.hostNs < before.hostNs)) {
+      const detail = `seq ${reading.seq}: utcNs ${reading.utcNs}, hostNs ${reading.hostNs} after ${before.utcNs}, ${before.hostNs}`;
+      const { incarnationId: incarnation } = reading;
+      return { incarnation, tenantId, seq: Number(reading.seq), kind: 'time-fell', detail };
+    }
+    before = reading;
+  }
+  return null;
+}
+
+function overlap(a: LifeSpan, b: LifeSpan): boolean {
+  if (a.resourceId !== b.resourceId) return false;
+  const isBefore = (x: LifeSpan, y: LifeSpan) => x.toUtcNs !== null && x.toUtcNs <= y.fromUtcNs;
+  return !isBefore(a, b) && !isBefore(b, a);
 }
 
 function faultOf(reading: Reading, decision: IngestDecision, tenantId: string): IngestFault {
@@ -201,6 +292,9 @@ function faultOf(reading: Reading, decision: IngestDecision, tenantId: string): 
 }
 
 function faultRefusal(faults: IngestFault[]) {
+  const [first] = faults;
+  if (first && faults.every((fault) => fault.kind === 'gap'))
+    return refuse('conflict', `${first.incarnation} ${first.detail}; send the earlier readings first`);
   const errors = faults.map((fault) => ({
     pointer: `/readings/${fault.incarnation}#${fault.seq}`,
     code: fault.kind,

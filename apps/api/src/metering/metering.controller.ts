@@ -6,6 +6,9 @@ import { Route } from '../platform/route.js';
 import { IngestReadings } from './ingest-readings.js';
 
 const decimal = z.string().regex(/^\d{1,39}$/, 'must be a non-negative decimal integer of at most 39 digits');
+/** PostgreSQL keeps instants as int8. */
+const NS_MAX = 2n ** 63n - 1n;
+const nanoseconds = decimal.refine((text) => BigInt(text) <= NS_MAX, `must be at most ${NS_MAX} ns`);
 const hex = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 const text = z.string().min(1).max(256);
 
@@ -15,8 +18,8 @@ const wireReading = z.strictObject({
   resourceId: text,
   tenantId: text,
   seq: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
-  hostNs: decimal,
-  utcNs: decimal,
+  hostNs: nanoseconds,
+  utcNs: nanoseconds,
   kind: z.enum(['open', 'inner', 'cut', 'close']),
   state: z.enum(['running', 'paused', 'halted', 'crashed', 'present']),
   reason: text,

@@ -1,7 +1,8 @@
 /**
  * Readings, heads and cuts in PostgreSQL.
  *
- * Design. Ingest writes whole batches with unnest, because a row at a time is twenty times slower. Everything is set,
+ * Design. Ingest writes whole batches with unnest, because a row at a time is twenty times slower, from array
+ * literals (array-text.ts). Everything is set,
  * nothing is added, and every insert does nothing on a repeat, so a batch may be written any number of times.
  * Units. Counters are numeric(39,0) and travel as text; instants are int8 nanoseconds.
  */
@@ -9,13 +10,34 @@ import { Injectable } from '@nestjs/common';
 import type { WireReading } from '@xenorack/xenoserver';
 import type pg from 'pg';
 import { Database } from '../platform/database.js';
+import {
+  hexArray,
+  nullableNumberArray,
+  numberArray,
+  readNumbers,
+  textArray,
+  vectorArray,
+} from './array-text.js';
 
 export interface IncarnationHead {
   id: string;
+  resourceKind: string;
+  resourceId: string;
+  tenantId: string;
   closed: boolean;
   seq: bigint;
+  utcNs: bigint;
+  hostNs: bigint;
   hash: string;
   values: bigint[];
+}
+
+/** One life of a resource in time; open while `toUtcNs` is null. */
+export interface LifeSpan {
+  incarnation: string;
+  resourceId: string;
+  fromUtcNs: bigint;
+  toUtcNs: bigint | null;
 }
 
 /** An accepted reading of a batch; `opens` when it is the first of its incarnation. */
@@ -23,8 +45,6 @@ export interface AcceptedReading {
   reading: WireReading;
   opens: boolean;
 }
-
-const arrayText = (values: readonly string[]) => `{${values.join(',')}}`;
 
 @Injectable()
 export class ReadingStore {
@@ -82,12 +102,17 @@ export class ReadingStore {
 
   /**
    * Incarnations of earlier epochs of the host can get no more readings: the host re-sends its journal in order. They
-   * close at their last durable reading; what came after it is unmetered and the provider's.
+   * close at their last durable reading, which becomes a cut so that an invoice has all of what was metered; what came
+   * after it is unmetered and the provider's.
    */
   async closeLost(client: pg.PoolClient, hostId: string, epoch: number): Promise<void> {
     await client.query(
-      `UPDATE incarnation SET closed_utc_ns = head_utc_ns, closed_how = 'lost'
-        WHERE host_id = $1 AND epoch < $2 AND closed_utc_ns IS NULL`,
+      `WITH lost AS (
+         UPDATE incarnation SET closed_utc_ns = head_utc_ns, closed_how = 'lost', cut_utc_ns = head_utc_ns
+          WHERE host_id = $1 AND epoch < $2 AND closed_utc_ns IS NULL RETURNING *)
+       INSERT INTO cut (incarnation_id, seq, utc_ns, host_ns, kind, state, reason, values, hash)
+       SELECT id, head_seq, head_utc_ns, head_host_ns, 'close', head_state, 'lost', head_values, head_hash FROM lost
+       ON CONFLICT DO NOTHING`,
       [hostId, epoch],
     );
   }
@@ -96,12 +121,18 @@ export class ReadingStore {
   async lockHeads(client: pg.PoolClient, ids: string[]): Promise<Map<string, IncarnationHead>> {
     const { rows } = await client.query<{
       id: string;
+      kind: string;
+      resource: string;
+      tenant: string;
       closed: boolean;
       seq: string;
+      utc: string;
+      host: string;
       hash: Buffer;
-      values: string[];
+      values: string;
     }>(
-      `SELECT id, closed_utc_ns IS NOT NULL AS closed, head_seq AS seq, head_hash AS hash, head_values::text[] AS values
+      `SELECT id, resource_kind AS kind, resource_id AS resource, tenant_id AS tenant, closed_utc_ns IS NOT NULL AS closed,
+              head_seq AS seq, head_utc_ns AS utc, head_host_ns AS host, head_hash AS hash, head_values::text AS values
          FROM incarnation WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
       [ids],
     );
@@ -110,13 +141,43 @@ export class ReadingStore {
         row.id,
         {
           id: row.id,
+          resourceKind: row.kind,
+          resourceId: row.resource,
+          tenantId: row.tenant,
           closed: row.closed,
           seq: BigInt(row.seq),
+          utcNs: BigInt(row.utc),
+          hostNs: BigInt(row.host),
           hash: row.hash.toString('hex'),
-          values: row.values.map(BigInt),
+          values: readNumbers(row.values),
         },
       ]),
     );
+  }
+
+  /** Stored lives of resources that were not over at an instant. */
+  async livesAfter(
+    client: pg.PoolClient,
+    resources: { resourceId: string; utcNs: bigint }[],
+  ): Promise<LifeSpan[]> {
+    if (resources.length === 0) return [];
+    const { rows } = await client.query<{
+      id: string;
+      resource: string;
+      opened: string;
+      closed: string | null;
+    }>(
+      `SELECT DISTINCT i.id, i.resource_id AS resource, i.opened_utc_ns AS opened, i.closed_utc_ns AS closed
+         FROM unnest($1::text[], $2::bigint[]) AS k (resource_id, utc)
+         JOIN incarnation i ON i.resource_id = k.resource_id AND (i.closed_utc_ns IS NULL OR i.closed_utc_ns > k.utc)`,
+      [resources.map((each) => each.resourceId), resources.map((each) => each.utcNs.toString())],
+    );
+    return rows.map((row) => ({
+      incarnation: row.id,
+      resourceId: row.resource,
+      fromUtcNs: BigInt(row.opened),
+      toUtcNs: row.closed === null ? null : BigInt(row.closed),
+    }));
   }
 
   /** Stored hashes of readings, by `<incarnation>#<seq>`; dropped inner readings are missing. */
@@ -143,7 +204,10 @@ export class ReadingStore {
     return new Map(rows.map((row) => [row.id, row.tenant_id]));
   }
 
-  /** Writes accepted readings, in order of seq inside each incarnation: opens, readings, cuts, then the heads. */
+  /**
+   * Writes accepted readings, in order of seq inside each incarnation. Heads of known incarnations are set before new
+   * ones open, because a life may end in the batch in which the next one of its resource begins.
+   */
   async write(
     client: pg.PoolClient,
     hostId: string,
@@ -152,59 +216,82 @@ export class ReadingStore {
   ): Promise<void> {
     if (accepted.length === 0) return;
     const opening = accepted.filter((each) => each.opens).map((each) => each.reading);
-    if (opening.length > 0) {
-      await client.query(
-        `INSERT INTO incarnation (id, host_id, epoch, resource_kind, resource_id, tenant_id, vector, opened_utc_ns,
-           head_seq, head_utc_ns, head_host_ns, head_state, head_values, head_hash, cut_utc_ns)
-         SELECT id, $1, $2, kind, resource, tenant, vector, utc, 0, utc, host, state, vals::numeric[], hash, utc
-           FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[], $9::bigint[], $10::text[],
-                       $11::text[], $12::bytea[]) AS o (id, kind, resource, tenant, vector, utc, host, state, vals, hash)`,
-        [
-          hostId,
-          epoch,
-          opening.map((r) => r.incarnation),
-          opening.map((r) => r.resourceKind),
-          opening.map((r) => r.resourceId),
-          opening.map((r) => r.tenantId),
-          opening.map((r) => r.vector),
-          opening.map((r) => r.utcNs),
-          opening.map((r) => r.hostNs),
-          opening.map((r) => r.state),
-          opening.map((r) => arrayText(r.values)),
-          opening.map((r) => Buffer.from(r.hash, 'hex')),
-        ],
-      );
-    }
     const all = accepted.map((each) => each.reading);
+    const cuts = all.filter((reading) => reading.kind !== 'inner');
+    const isNew = new Set(opening.map((reading) => reading.incarnation));
+    const heads = [...new Map(all.map((reading) => [reading.incarnation, reading])).values()];
+    const lastCut = new Map(cuts.map((reading) => [reading.incarnation, reading.utcNs]));
+    await this.setHeads(client, heads.filter((r) => !isNew.has(r.incarnation)), lastCut); // prettier-ignore
+    await this.open(client, { hostId, epoch, opening, heads, lastCut });
     await client.query(
       `INSERT INTO reading (incarnation_id, seq, utc_ns, host_ns, kind, state, reason, values, prev, hash)
        SELECT id, seq, utc, host, kind, state, reason, vals::numeric[], prev, hash
          FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                      $9::bytea[], $10::bytea[]) AS r (id, seq, utc, host, kind, state, reason, vals, prev, hash)
        ON CONFLICT DO NOTHING`,
-      [
-        ...columns(all),
-        all.map((r) => Buffer.from(r.prev, 'hex')),
-        all.map((r) => Buffer.from(r.hash, 'hex')),
-      ],
+      [...columns(all), hexArray(all.map((r) => r.prev)), hexArray(all.map((r) => r.hash))],
     );
-    const cuts = all.filter((reading) => reading.kind !== 'inner');
-    if (cuts.length > 0) {
-      await client.query(
-        `INSERT INTO cut (incarnation_id, seq, utc_ns, host_ns, kind, state, reason, values, hash)
-         SELECT id, seq, utc, host, kind, state, reason, vals::numeric[], hash
-           FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::bytea[]) AS c (id, seq, utc, host, kind, state, reason, vals, hash)
-         ON CONFLICT DO NOTHING`,
-        [...columns(cuts), cuts.map((r) => Buffer.from(r.hash, 'hex'))],
-      );
-    }
-    await this.setHeads(client, all, cuts);
+    if (cuts.length === 0) return;
+    await client.query(
+      `INSERT INTO cut (incarnation_id, seq, utc_ns, host_ns, kind, state, reason, values, hash)
+       SELECT id, seq, utc, host, kind, state, reason, vals::numeric[], hash
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::bytea[]) AS c (id, seq, utc, host, kind, state, reason, vals, hash)
+       ON CONFLICT DO NOTHING`,
+      [...columns(cuts), hexArray(cuts.map((r) => r.hash))],
+    );
   }
 
-  private async setHeads(client: pg.PoolClient, all: WireReading[], cuts: WireReading[]): Promise<void> {
-    const heads = [...new Map(all.map((reading) => [reading.incarnation, reading])).values()];
-    const lastCut = new Map(cuts.map((reading) => [reading.incarnation, reading.utcNs]));
+  /** Inserts new incarnations with the head that the batch leaves them. */
+  private async open(
+    client: pg.PoolClient,
+    made: {
+      hostId: string;
+      epoch: number;
+      opening: WireReading[];
+      heads: WireReading[];
+      lastCut: ReadonlyMap<string, string>;
+    },
+  ): Promise<void> {
+    const { hostId, epoch, opening, lastCut } = made;
+    if (opening.length === 0) return;
+    const headOf = new Map(made.heads.map((reading) => [reading.incarnation, reading]));
+    const last = opening.map((reading) => headOf.get(reading.incarnation)!);
+    await client.query(
+      `INSERT INTO incarnation (id, host_id, epoch, resource_kind, resource_id, tenant_id, vector, opened_utc_ns,
+         head_seq, head_utc_ns, head_host_ns, head_state, head_values, head_hash, cut_utc_ns, closed_utc_ns, closed_how)
+       SELECT id, $1, $2, kind, resource, tenant, vector, opened, seq, utc, host, state, vals::numeric[], hash, cut,
+              CASE WHEN closes THEN utc END, CASE WHEN closes THEN 'close' END
+         FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[],
+                     $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bigint[], $16::bool[])
+           AS o (id, kind, resource, tenant, vector, opened, seq, utc, host, state, vals, hash, cut, closes)`,
+      [
+        hostId,
+        epoch,
+        textArray(opening.map((r) => r.incarnation)),
+        textArray(opening.map((r) => r.resourceKind)),
+        textArray(opening.map((r) => r.resourceId)),
+        textArray(opening.map((r) => r.tenantId)),
+        numberArray(opening.map((r) => r.vector)),
+        numberArray(opening.map((r) => r.utcNs)),
+        numberArray(last.map((r) => r.seq)),
+        numberArray(last.map((r) => r.utcNs)),
+        numberArray(last.map((r) => r.hostNs)),
+        textArray(last.map((r) => r.state)),
+        vectorArray(last.map((r) => r.values)),
+        hexArray(last.map((r) => r.hash)),
+        numberArray(opening.map((r) => lastCut.get(r.incarnation)!)),
+        last.map((r) => r.kind === 'close'),
+      ],
+    );
+  }
+
+  private async setHeads(
+    client: pg.PoolClient,
+    heads: WireReading[],
+    lastCut: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    if (heads.length === 0) return;
     await client.query(
       `UPDATE incarnation i SET head_seq = h.seq, head_utc_ns = h.utc, head_host_ns = h.host, head_state = h.state,
               head_values = h.vals::numeric[], head_hash = h.hash, cut_utc_ns = coalesce(h.cut, i.cut_utc_ns),
@@ -214,30 +301,30 @@ export class ReadingStore {
                      $8::bytea[], $9::bigint[]) AS h (id, seq, utc, host, kind, state, vals, hash, cut)
         WHERE i.id = h.id`,
       [
-        heads.map((r) => r.incarnation),
-        heads.map((r) => r.seq),
-        heads.map((r) => r.utcNs),
-        heads.map((r) => r.hostNs),
-        heads.map((r) => r.kind),
-        heads.map((r) => r.state),
-        heads.map((r) => arrayText(r.values)),
-        heads.map((r) => Buffer.from(r.hash, 'hex')),
-        heads.map((r) => lastCut.get(r.incarnation) ?? null),
+        textArray(heads.map((r) => r.incarnation)),
+        numberArray(heads.map((r) => r.seq)),
+        numberArray(heads.map((r) => r.utcNs)),
+        numberArray(heads.map((r) => r.hostNs)),
+        textArray(heads.map((r) => r.kind)),
+        textArray(heads.map((r) => r.state)),
+        vectorArray(heads.map((r) => r.values)),
+        hexArray(heads.map((r) => r.hash)),
+        nullableNumberArray(heads.map((r) => lastCut.get(r.incarnation) ?? null)),
       ],
     );
   }
 }
 
 /** Columns of readings up to their values, in the order of both tables. */
-function columns(readings: WireReading[]): unknown[][] {
+function columns(readings: WireReading[]): string[] {
   return [
-    readings.map((r) => r.incarnation),
-    readings.map((r) => r.seq),
-    readings.map((r) => r.utcNs),
-    readings.map((r) => r.hostNs),
-    readings.map((r) => r.kind),
-    readings.map((r) => r.state),
-    readings.map((r) => r.reason),
-    readings.map((r) => arrayText(r.values)),
+    textArray(readings.map((r) => r.incarnation)),
+    numberArray(readings.map((r) => r.seq)),
+    numberArray(readings.map((r) => r.utcNs)),
+    numberArray(readings.map((r) => r.hostNs)),
+    textArray(readings.map((r) => r.kind)),
+    textArray(readings.map((r) => r.state)),
+    textArray(readings.map((r) => r.reason)),
+    vectorArray(readings.map((r) => r.values)),
   ];
 }
