@@ -37,9 +37,10 @@ export function BillLines({ bill }: { bill: Bill }) {
           ))}
         </tbody>
         <tfoot>
-          <CheckRow bill={bill} />
+          <SumRow bill={bill} />
         </tfoot>
       </Table>
+      <SumCheck bill={bill} />
     </div>
   );
 }
@@ -129,27 +130,15 @@ function WhyThisPrice({ line }: { line: BillLine }) {
   );
 }
 
-/** Two sums that must hold: the lines make the net, and net and tax make the payable amount. */
-function CheckRow({ bill }: { bill: Bill }) {
+/** The sums of both columns of money. */
+function SumRow({ bill }: { bill: Bill }) {
   const { currency } = bill.payable;
   const lines = sumDecimals(bill.lines.map((line) => line.payable.amount));
   const exact = sumDecimals(bill.lines.map((line) => line.exact.amount));
-  const payable = sumDecimals([lines, bill.tax.amount]);
-  const agrees = compareDecimals(payable, bill.payable.amount) === 0;
-  const words = `lines ${formatMoney({ amount: lines, currency })} + tax ${formatMoney(bill.tax)}`;
   return (
-    <tr data-testid="bill-check" data-agrees={agrees} className="bg-sunken/50 font-medium">
+    <tr className="bg-sunken/50 font-medium">
       <Cell colSpan={4} className="border-t border-b-0">
-        <span className="flex items-center gap-2 whitespace-nowrap [&_svg]:size-4 [&_svg]:shrink-0">
-          {agrees ? (
-            <CircleCheck aria-hidden className="text-good-text" />
-          ) : (
-            <CircleAlert aria-hidden className="text-bad-text" />
-          )}
-          {agrees
-            ? `Checked: ${words} = payable ${formatMoney(bill.payable)}`
-            : `Does not add up: ${words}, but payable is ${formatMoney(bill.payable)}`}
-        </span>
+        Sum
       </Cell>
       <Cell numeric className="border-t border-b-0">
         <Money value={{ amount: exact, currency }} decimals={6} />
@@ -159,5 +148,26 @@ function CheckRow({ bill }: { bill: Bill }) {
       </Cell>
       <Cell className="border-t border-b-0" />
     </tr>
+  );
+}
+
+/** What must hold: the lines make the net, and net and tax make the payable amount. */
+function SumCheck({ bill }: { bill: Bill }) {
+  const { currency } = bill.payable;
+  const lines = sumDecimals(bill.lines.map((line) => line.payable.amount));
+  const agrees = compareDecimals(sumDecimals([lines, bill.tax.amount]), bill.payable.amount) === 0;
+  const words = `lines ${formatMoney({ amount: lines, currency })} + tax ${formatMoney(bill.tax)}`;
+  const Icon = agrees ? CircleCheck : CircleAlert;
+  return (
+    <p
+      data-testid="bill-check"
+      data-agrees={agrees}
+      className="border-line figures flex items-start gap-2 border-t px-5 py-3 font-medium"
+    >
+      <Icon aria-hidden className={`mt-0.5 size-4 shrink-0 ${agrees ? 'text-good-text' : 'text-bad-text'}`} />
+      {agrees
+        ? `Checked: ${words} = payable ${formatMoney(bill.payable)}`
+        : `Does not add up: ${words}, but payable is ${formatMoney(bill.payable)}`}
+    </p>
   );
 }

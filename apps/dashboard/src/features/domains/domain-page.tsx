@@ -24,7 +24,7 @@ const tabs = ['overview', 'activity', 'readings'] as const;
 export function DomainPage({ id }: { id: string }) {
   const query = useDomain(id);
   return (
-    <Answered query={query} what="Domain" skeleton={<DomainSkeleton />}>
+    <Answered query={query} what="Domain" heading="Domain" skeleton={<DomainSkeleton />}>
       {(domain) => <DomainView domain={domain} />}
     </Answered>
   );

@@ -21,7 +21,7 @@ import { InvoiceStatus } from './invoice-status';
 export function InvoicePage({ id }: { id: string }) {
   const query = useInvoice(id);
   return (
-    <Answered query={query} what="Invoice" skeleton={<InvoiceSkeleton />}>
+    <Answered query={query} what="Invoice" heading="Invoice" skeleton={<InvoiceSkeleton />}>
       {(invoice) => <InvoiceView invoice={invoice} />}
     </Answered>
   );

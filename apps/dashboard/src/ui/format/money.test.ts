@@ -26,6 +26,7 @@ describe('money', () => {
   test('an amount below a cent gets three more decimals, as far as it has them', () => {
     expect(fineDecimals(eur('0.000011000000'), 4)).toBe(7);
     expect(fineDecimals(eur('0.00001'), 4)).toBe(5);
+    expect(fineDecimals(eur('0.000000000070'), 6)).toBe(12);
     expect(fineDecimals(eur('0.011000000000'), 4)).toBe(4);
     expect(fineDecimals(eur('0'), 4)).toBe(4);
   });

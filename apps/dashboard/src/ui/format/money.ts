@@ -69,10 +69,13 @@ export function moneyParts({ amount, currency }: MoneyValue, decimals?: number):
 /** So many decimals that an amount below the smallest coin still shows its figures; three more at a time. */
 export function fineDecimals({ amount, currency }: MoneyValue, least: number): number {
   const { units, scale } = readDecimal(amount);
-  const coin = currencyFacts(currency).decimals;
   const digits = (units < 0n ? -units : units).toString().length;
-  const belowCoin = units !== 0n && scale - digits >= coin;
-  return belowCoin ? Math.min(least + 3, Math.max(scale, least)) : least;
+  const leadingZeros = scale - digits;
+  let decimals = least;
+  if (units === 0n || leadingZeros < currencyFacts(currency).decimals) return decimals;
+  do decimals += 3;
+  while (decimals <= leadingZeros && decimals < scale);
+  return Math.min(decimals, Math.max(scale, least));
 }
 
 /** One text; an amount that is not zero never reads as zero. */

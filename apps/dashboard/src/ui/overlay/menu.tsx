@@ -14,8 +14,9 @@ interface MenuProps {
 }
 
 export function Menu({ trigger, children, align = 'end', label }: MenuProps) {
+  // Not modal: hiding the page from screen readers while it keeps its focusable parts would be worse than both.
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content align={align} sideOffset={6} className={panel} aria-label={label}>
