@@ -129,7 +129,7 @@ async function start(
   return api;
 }
 
-async function send(
+export async function send(
   url: string,
   method: string,
   requestPath: string,

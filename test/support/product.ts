@@ -114,7 +114,7 @@ export interface Created {
 /** A tenant as its own program sees it: with an API key, over HTTP. */
 export class Customer {
   constructor(
-    private readonly api: TestApi,
+    private readonly api: Pick<TestApi, 'send'>,
     readonly id: string,
     readonly headers: Record<string, string>,
   ) {}
