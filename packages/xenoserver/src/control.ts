@@ -87,11 +87,15 @@ export type Command = { operationId: string } & (
   | { type: 'delete-volume'; volumeId: string }
   /** Builds the domain paused, as Xen does. Undone in full when any part fails. */
   | { type: 'build-domain'; domain: DomainConfig }
-  /** Takes the cause `built` away; charging opens here for a domain that was never unpaused. */
+  /** Takes the cause `built` away: the incarnation opens here, running, or paused when another cause holds the domain. */
   | { type: 'start-domain'; domainId: string }
   | { type: 'pause-domain'; domainId: string; cause: PauseCause }
   | { type: 'unpause-domain'; domainId: string; cause: PauseCause }
-  /** Asks the guest to stop; the incarnation closes when it has, or is destroyed after `timeoutMs`. */
+  /**
+   * Asks the guest to stop; answered when it has and its incarnation is closed. After `timeoutMs` of host time it is
+   * destroyed; at once with 0, when the domain is held, when the guest does not listen, and when the host stops. Later
+   * commands about the domain wait for it, but `destroy-domain` ends the wait.
+   */
   | { type: 'shutdown-domain'; domainId: string; timeoutMs: number }
   /** Destroys the domain at once; answers when the closing reading is durable. Volumes stay. */
   | { type: 'destroy-domain'; domainId: string }

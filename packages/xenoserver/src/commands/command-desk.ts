@@ -3,7 +3,8 @@
  *
  * Invariants. An operation id is executed at most once per durable memory of it, and always answered the same. An answer
  * is given when the readings and the state it stands for are durable. Commands about one domain or volume are executed
- * in the order of their arrival.
+ * in the order of their arrival. What broke on a fault of the host is answered EIO and not remembered: the restart
+ * undoes it, and the command is executed anew when it is sent again.
  */
 import type { Command, CommandError, HostEvent } from '../control.js';
 import type { DomainBook } from '../host/domain-book.js';
@@ -13,6 +14,7 @@ import type { HostState, StoredAnswer } from '../storage/host-state.js';
 import { checkCommand, commandKeys, readOperationId } from './check-command.js';
 import type { CommandExecutor, Outcome } from './execute-command.js';
 import { SerialQueue } from './serial-queue.js';
+import type { ShutdownWaits } from './shutdown-waits.js';
 
 const COMMANDS_WAITING_MAX = 10_000;
 
@@ -23,6 +25,7 @@ export interface DeskParts {
   domains: DomainBook;
   publisher: BatchPublisher;
   executor: CommandExecutor;
+  waits: ShutdownWaits;
   emit: (event: HostEvent) => void;
 }
 
@@ -36,6 +39,7 @@ export class CommandDesk {
   /** Takes no more commands; resolves when those it has are done. */
   close(): Promise<void> {
     this.closed = true;
+    this.parts.waits.close();
     return this.queue.idle();
   }
 
@@ -51,7 +55,9 @@ export class CommandDesk {
     if (operationId === null) return;
     if (malformed !== null) return this.answer(operationId, refusal(malformed));
     if (message.type === 'acknowledge') {
-      this.parts.publisher.acknowledge(message.epoch, message.batch, this.parts.live.pacer.dueNs());
+      // A stop sends what is left once more at the next start; there is nobody to write an acknowledgement down now.
+      if (!this.closed)
+        this.parts.publisher.acknowledge(message.epoch, message.batch, this.parts.live.pacer.dueNs());
       return;
     }
     const before = this.parts.state.operations.get(operationId);
@@ -64,6 +70,7 @@ export class CommandDesk {
       const detail = `${COMMANDS_WAITING_MAX} commands are waiting`;
       return this.answer(operationId, refusal({ code: 'EBUSY', detail }));
     }
+    if (message.type === 'destroy-domain') this.parts.waits.end(message.domainId);
     this.inFlight.add(operationId);
     void this.queue
       .add(commandKeys(message), () => this.execute(message))
@@ -76,7 +83,8 @@ export class CommandDesk {
       this.parts.live.catchUp();
       outcome = await this.parts.executor.execute(command);
     } catch (error) {
-      outcome = { error: { code: 'EIO', detail: error instanceof Error ? error.message : String(error) } };
+      const detail = error instanceof Error ? error.message : String(error);
+      return this.answer(command.operationId, refusal({ code: 'EIO', detail }));
     }
     const answer: StoredAnswer = {
       ok: outcome.error === null,

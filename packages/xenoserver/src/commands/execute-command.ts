@@ -17,6 +17,7 @@ import type { BatchPublisher } from '../metering/batch-publisher.js';
 import { readSignedLease } from '../proof/lease-signature.js';
 import type { HostState, StateChange, StoredDomain } from '../storage/host-state.js';
 import type { VolumeFiles } from '../storage/volume-files.js';
+import type { ShutdownWaits } from './shutdown-waits.js';
 
 /** Outcome of a command: what to store, or why nothing was done. */
 export interface Outcome {
@@ -33,6 +34,7 @@ export interface ExecutorParts {
   files: VolumeFiles;
   leases: LeaseBook;
   publisher: BatchPublisher;
+  waits: ShutdownWaits;
   controlPublicKey: KeyObject;
 }
 
@@ -61,7 +63,7 @@ export class CommandExecutor {
       case 'unpause-domain':
         return this.withDomain(command.domainId, (entry) => this.setPaused(entry, command.cause, false));
       case 'shutdown-domain':
-        return this.withDomain(command.domainId, (entry) => this.shutdownDomain(entry));
+        return this.withDomain(command.domainId, (entry) => this.shutdownDomain(entry, command.timeoutMs));
       case 'destroy-domain':
         return this.withDomain(command.domainId, (entry) => this.destroyDomain(entry));
       case 'set-scheduling':
@@ -142,6 +144,11 @@ export class CommandExecutor {
       const user = this.userOf(volumeId);
       if (user !== null) return refuse('EBUSY', `domain.volumeIds: ${volumeId} belongs to domain ${user}`);
     }
+    for (const { hostPort } of config.publishedPorts) {
+      const owner = hostPort === null ? null : domains.ownerOf(hostPort);
+      if (owner !== null)
+        return refuse('EADDRINUSE', `domain.publishedPorts: ${hostPort} belongs to domain ${owner}`);
+    }
     const { entry, error } = await domains.build({ config, power: 'built', pauseCauses: [] });
     if (error !== null) return { error };
     domains.entries.set(domainId, entry);
@@ -166,7 +173,7 @@ export class CommandExecutor {
   }
 
   private async startBuilt(entry: DomainEntry): Promise<Outcome> {
-    this.parts.domains.unpauseBuilt(entry.domId!);
+    this.parts.domains.unpauseBuilt(entry.stored.config.domainId, entry.domId!, 'start');
     await this.parts.publisher.flush();
     return this.stored(entry, { power: 'started' });
   }
@@ -179,15 +186,23 @@ export class CommandExecutor {
     return this.stored(entry, { pauseCauses: paused ? [...others, cause] : others });
   }
 
-  private async shutdownDomain(entry: DomainEntry): Promise<Outcome> {
-    const { live, domains, publisher } = this.parts;
+  /** The guest ends by itself within `timeoutMs`, or by force then; at once when it can not or does not listen. */
+  private async shutdownDomain(entry: DomainEntry, timeoutMs: number): Promise<Outcome> {
+    const { live, domains, publisher, waits } = this.parts;
     const { domId } = entry;
     const { domainId } = entry.stored.config;
-    if (domId === null) return { error: null };
+    if (domId === null) return entry.stored.power === 'halted' ? { error: null } : this.halted(entry);
+    if (timeoutMs > 0 && live.act((host) => host.requestShutdown(domId)).ok) {
+      await waits.wait(domainId, BigInt(timeoutMs) * 1_000_000n);
+    }
     const asked = live.act((host) => host.shutdownDomain(domId, 'poweroff'));
     if (!asked.ok) return refuse(asked.errno, asked.detail);
     domains.takeDown(domainId, domId, 'shutdown');
     await publisher.flush();
+    return this.halted(entry);
+  }
+
+  private halted(entry: DomainEntry): Outcome {
     return this.stored(entry, { power: 'halted' });
   }
 

@@ -6,32 +6,32 @@
  */
 export class SerialQueue {
   private readonly tails = new Map<string, Promise<void>>();
-  private waiting = 0;
+  private readonly unfinished = new Set<Promise<void>>();
 
   /** Tasks added and not finished. */
   get length(): number {
-    return this.waiting;
+    return this.unfinished.size;
   }
 
   add<T>(keys: readonly string[], task: () => Promise<T>): Promise<T> {
-    this.waiting += 1;
     const before = keys.map((key) => this.tails.get(key) ?? Promise.resolve());
     const run = Promise.all(before).then(task);
     const tail: Promise<void> = run.then(
       () => this.finish(keys, tail),
       () => this.finish(keys, tail),
     );
+    this.unfinished.add(tail);
     for (const key of keys) this.tails.set(key, tail);
     return run;
   }
 
   /** Resolves when everything added so far has finished. */
   async idle(): Promise<void> {
-    await Promise.all(this.tails.values());
+    await Promise.all(this.unfinished);
   }
 
   private finish(keys: readonly string[], tail: Promise<void>): void {
-    this.waiting -= 1;
+    this.unfinished.delete(tail);
     for (const key of keys) if (this.tails.get(key) === tail) this.tails.delete(key);
   }
 }

@@ -47,12 +47,12 @@ export class DomainBook {
     private readonly uplink: TcpUplink,
   ) {}
 
-  /** Host ports that belong to domains, up or not. */
-  owns(hostPort: number): boolean {
-    for (const { stored } of this.entries.values()) {
-      if (stored.config.publishedPorts.some((port) => port.hostPort === hostPort)) return true;
+  /** The domain, up or not, that a host port belongs to; null when it is nobody's. */
+  ownerOf(hostPort: number): string | null {
+    for (const [domainId, { stored }] of this.entries) {
+      if (stored.config.publishedPorts.some((port) => port.hostPort === hostPort)) return domainId;
     }
-    return false;
+    return null;
   }
 
   ofTenant(tenantId: string): string[] {
@@ -140,6 +140,7 @@ export class DomainBook {
       if (this.entries.get(domainId)?.domId == null) continue;
       try {
         await this.uplink.publish(domainId, guestPort, hostPort);
+        if (this.entries.get(domainId)?.domId == null) this.uplink.unpublish(domainId);
       } catch {
         this.missingPorts.set(key, { domainId, guestPort, hostPort });
       }
@@ -154,9 +155,9 @@ export class DomainBook {
     if (entry !== undefined) entry.domId = null;
   }
 
-  /** First unpause: charging opens, unless another hold is left. */
-  unpauseBuilt(domId: number): void {
-    this.live.act((host) => host.unpause(domId, 'build'));
+  /** First unpause: the incarnation opens, paused when another hold is left; `reason` is its opening reading's. */
+  unpauseBuilt(domainId: string, domId: number, reason: 'start' | 'boot'): void {
+    this.live.act((host) => host.unpause(domId, 'build'), domainId, reason);
   }
 
   setPaused(domId: number, cause: PauseCause, paused: boolean): void {

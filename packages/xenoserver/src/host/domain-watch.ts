@@ -47,7 +47,7 @@ export class DomainWatch {
     if (built === null) return;
     this.parts.domains.entries.set(domainId, { ...built, stored: { ...built.stored, power: 'started' } });
     this.parts.leases.refresh(built.stored.config.tenantId);
-    this.parts.domains.unpauseBuilt(built.domId!);
+    this.parts.domains.unpauseBuilt(domainId, built.domId!, 'start');
   }
 
   /** Tells the control plane once the readings that belong to the change are out. */

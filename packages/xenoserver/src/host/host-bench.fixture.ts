@@ -23,14 +23,14 @@ export class HostBench {
   }
 
   /** A host whose clocks move only by `pass`. */
-  async startHost(plane: ControlPlane, utcNs = QUARTER_UTC_NS - 60n * SECOND_NS) {
+  async startHost(plane: ControlPlane, utcNs = QUARTER_UTC_NS - 60n * SECOND_NS, frames = 65_536) {
     const now = { monotonicNs: 1_000n, utcNs };
     const server = await XenoServer.open(
       {
         hostId: 'host_1',
         dataDir: this.dataDir,
         pcpus: 2,
-        frames: 65_536,
+        frames,
         controlPublicKey: plane.publicKey,
         portRange: { first: 23_300, last: 23_399 },
       },
@@ -71,4 +71,9 @@ export async function startDomain(
 /** Value of `state.running.ns` in a reading. */
 export function runningNs(values: readonly string[]): bigint {
   return BigInt(values[DOMAIN_METERS.indexOf('state.running.ns')]!);
+}
+
+/** Value of `memory.frame_ns` in a reading. */
+export function memoryFrameNs(values: readonly string[]): bigint {
+  return BigInt(values[DOMAIN_METERS.indexOf('memory.frame_ns')]!);
 }

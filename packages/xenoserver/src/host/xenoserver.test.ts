@@ -2,7 +2,8 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Command } from '../control.js';
 import { ControlPlane, DOMAIN, RUNNING_ITEM, VOLUME } from './control-plane.fixture.js';
-import { HostBench, MS_NS, QUARTER_UTC_NS, startDomain } from './host-bench.fixture.js';
+import { HostBench, memoryFrameNs, MS_NS, QUARTER_UTC_NS, startDomain } from './host-bench.fixture.js';
+import type { WireReading } from '../reading.js';
 import { SECOND_NS } from './live-host.js';
 import { XenoServer } from './xenoserver.js';
 
@@ -88,6 +89,25 @@ describe('commands', () => {
     expect((await plane.command(body)).error?.code).toBe(code);
   });
 
+  test('a domain that is paused before it starts owns its memory and is metered for it, as paused', async () => {
+    const plane = new ControlPlane();
+    const { pass } = await bench.startHost(plane);
+    await plane.must({ type: 'create-volume', volume: VOLUME });
+    await plane.must({ type: 'build-domain', domain: DOMAIN });
+    await plane.must({ type: 'set-lease', lease: plane.lease({ items: [RUNNING_ITEM] }) });
+    await plane.must({ type: 'pause-domain', domainId: 'dom_1', cause: 'tenant' });
+    pass(500n * MS_NS);
+    const started = await plane.must({ type: 'start-domain', domainId: 'dom_1' });
+    expect(started.domain).toMatchObject({ state: 'paused', pauseCauses: ['tenant'] });
+    expect(started.domain!.incarnation).not.toBeNull();
+    pass(400n * MS_NS);
+    await plane.must({ type: 'cut', resourceIds: ['dom_1'], reason: 'test' });
+    const [open, cut] = plane.readingsOf('dom_1') as [WireReading, WireReading];
+    expect(open).toMatchObject({ kind: 'open', state: 'paused', reason: 'start', hostNs: '500000000' });
+    expect(cut).toMatchObject({ kind: 'cut', state: 'paused' });
+    expect(memoryFrameNs(cut.values)).toBe(400n * MS_NS * BigInt(DOMAIN.memoryFrames));
+  });
+
   test('a domain is shut down, started again as a new incarnation, and destroyed; its volume outlives it', async () => {
     const plane = new ControlPlane();
     const { pass } = await bench.startHost(plane);
@@ -136,12 +156,21 @@ describe('restarts and faults', () => {
       },
     ]);
     second.pass(SECOND_NS);
-    expect(plane.readingsOf('dom_1').at(-1)).toBe(ends[0]);
     await plane.must({ type: 'set-lease', lease: plane.lease({ items: [RUNNING_ITEM] }) });
-    expect(plane.readingsOf('dom_1').at(-1)).toBe(ends[0]);
+    const ofSecond = plane.readingsOf('dom_1').filter((r) => r.incarnation.startsWith('host_1/2/'));
+    const [reopened, tick, leased] = ofSecond as [WireReading, WireReading, WireReading];
+    expect(reopened).toMatchObject({ kind: 'open', reason: 'boot', hostNs: '0', state: 'paused', seq: 0 });
+    expect(reopened.prev).toBe(ends[0]!.hash);
+    expect(tick).toMatchObject({ kind: 'inner', state: 'paused' });
+    expect(memoryFrameNs(tick.values)).toBe(BigInt(tick.hostNs) * BigInt(DOMAIN.memoryFrames));
+    expect(leased).toMatchObject({ kind: 'cut', reason: 'lease', state: 'paused' });
+    expect(ofSecond).toHaveLength(3);
+    second.pass(500n * MS_NS);
     await plane.must({ type: 'unpause-domain', domainId: 'dom_1', cause: 'operator' });
-    const reopened = plane.readingsOf('dom_1').at(-1)!;
-    expect(reopened).toMatchObject({ kind: 'open', seq: 0, prev: ends[0]!.hash });
+    const released = plane.readingsOf('dom_1').at(-1)!;
+    expect(released).toMatchObject({ kind: 'cut', reason: 'unpause:operator', state: 'running' });
+    expect(released.incarnation).toBe(reopened.incarnation);
+    expect(memoryFrameNs(released.values)).toBe(BigInt(released.hostNs) * BigInt(DOMAIN.memoryFrames));
     expect(reopened.incarnation.startsWith('host_1/2/')).toBe(true);
     expect(BigInt(reopened.utcNs)).toBeGreaterThan(BigInt(ends[0]!.utcNs));
     const volumeOpen = plane
@@ -149,6 +178,66 @@ describe('restarts and faults', () => {
       .find((r) => r.seq === 0 && r.incarnation.startsWith('host_1/2/'))!;
     expect(volumeOpen).toMatchObject({ reason: 'boot', prev: ends[1]!.hash });
     expect(plane.alarms).toEqual([]);
+  });
+
+  test('an acknowledgement that comes late, during or after a stop, is no fault of the host', async () => {
+    const plane = new ControlPlane();
+    plane.acknowledges = false;
+    const { server } = await bench.startHost(plane);
+    await startDomain(plane);
+    const { epoch, batch } = plane.last('readings').batch;
+    const stopped = server.stop();
+    plane.send({ operationId: 'ack_1', type: 'acknowledge', epoch, batch });
+    await stopped;
+    plane.send({ operationId: 'ack_2', type: 'acknowledge', epoch, batch: batch + 1 });
+    await new Promise((done) => setImmediate(done));
+    await bench.startHost(plane);
+    expect(plane.all('frozen')).toEqual([]);
+  });
+
+  test('a stop waits for a cut that is on its way', async () => {
+    const plane = new ControlPlane();
+    const { server } = await bench.startHost(plane);
+    await startDomain(plane);
+    plane.send({ operationId: 'op_cut', type: 'cut', resourceIds: null, reason: 'late' });
+    await server.stop();
+    expect(plane.all('operation-done').find((done) => done.operationId === 'op_cut')?.ok).toBe(true);
+    expect(plane.readingsOf('dom_1').slice(-2)).toMatchObject([
+      { kind: 'cut', reason: 'late' },
+      { kind: 'close', reason: 'host-stop' },
+    ]);
+    expect(plane.all('frozen')).toEqual([]);
+  });
+
+  test('a domain that could not be rebuilt and was shut down stays down at the next start', async () => {
+    const plane = new ControlPlane();
+    const { server } = await bench.startHost(plane);
+    await startDomain(plane);
+    await server.stop();
+    const small = await bench.startHost(plane, undefined, 10_000);
+    expect(plane.last('booted').domains).toMatchObject([{ domainId: 'dom_1', state: 'crashed' }]);
+    const done = await plane.must({ type: 'shutdown-domain', domainId: 'dom_1', timeoutMs: 0 });
+    expect(done.domain).toMatchObject({ state: 'halted' });
+    await small.server.stop();
+    await bench.startHost(plane);
+    expect(plane.last('booted').domains).toMatchObject([{ domainId: 'dom_1', state: 'halted' }]);
+  });
+
+  test('the port of a halted domain stays its own', async () => {
+    const plane = new ControlPlane();
+    await bench.startHost(plane);
+    await startDomain(plane);
+    const { domain } = await plane.must({ type: 'shutdown-domain', domainId: 'dom_1', timeoutMs: 0 });
+    const { hostPort } = domain!.publishedPorts[0]!;
+    const thief = {
+      ...DOMAIN,
+      domainId: 'dom_2',
+      volumeIds: [],
+      publishedPorts: [{ guestPort: 80, hostPort }],
+    };
+    const refused = await plane.command({ type: 'build-domain', domain: thief });
+    expect(refused.error).toMatchObject({ code: 'EADDRINUSE', detail: expect.stringContaining('dom_1') });
+    await plane.must({ type: 'start-domain', domainId: 'dom_1' });
   });
 
   test('batches that nobody acknowledged are sent again after a restart and change nothing', async () => {
@@ -202,9 +291,22 @@ describe('restarts and faults', () => {
     expect(plane.last('booted').domains).toMatchObject([{ domainId: 'dom_1', pauseCauses: ['allowance'] }]);
   });
 
+  test('a folder that a host uses is refused to another, which changes nothing in it', async () => {
+    const plane = new ControlPlane();
+    const { server, pass } = await bench.startHost(plane);
+    await startDomain(plane);
+    await expect(bench.startHost(new ControlPlane())).rejects.toThrow(/is in use by this process/);
+    pass(SECOND_NS);
+    expect(plane.all('frozen')).toEqual([]);
+    await server.stop();
+    await bench.startHost(plane);
+    expect(plane.last('booted').epoch).toBe(2);
+  });
+
   test('a folder of another host is refused', async () => {
     const plane = new ControlPlane();
-    await bench.startHost(plane);
+    const { server } = await bench.startHost(plane);
+    await server.stop();
     const options = {
       hostId: 'host_2',
       dataDir: bench.dataDir,

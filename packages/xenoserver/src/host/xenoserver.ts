@@ -7,11 +7,10 @@
  * Invariants. Nothing outside the host's folder is written. After a failed assertion or a dead journal nothing runs any
  * more and every command is answered EIO.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { Host, type HostEvent as MachineEvent, type UplinkPort } from '@xenorack/hypervisor';
 import { CommandDesk } from '../commands/command-desk.js';
 import { CommandExecutor } from '../commands/execute-command.js';
+import { ShutdownWaits } from '../commands/shutdown-waits.js';
 import type { PacerTimers } from '../clock/pacer.js';
 import { UtcLabel } from '../clock/utc-label.js';
 import { realClock, type WallClock } from '../clock/wall-clock.js';
@@ -21,18 +20,18 @@ import { BatchPublisher } from '../metering/batch-publisher.js';
 import { MeterBook } from '../metering/meter-book.js';
 import { TcpUplink } from '../network/tcp-uplink.js';
 import { readPublicKey } from '../proof/batch.js';
-import { openHostKey, type HostKey } from '../proof/host-key.js';
-import { BatchJournal } from '../storage/batch-journal.js';
-import { HostState } from '../storage/host-state.js';
 import { VolumeFiles } from '../storage/volume-files.js';
 import { DomainBook } from './domain-book.js';
 import { DomainWatch } from './domain-watch.js';
+import { followMachine } from './follow-machine.js';
+import { HostFolder } from './host-folder.js';
+import { closeLives, openLives, type LifeParts } from './host-lives.js';
 import { LiveHost } from './live-host.js';
 
 /** What a host is started with; plain JSON, so that it can be handed to a worker thread. */
 export interface XenoServerOptions {
   hostId: string;
-  /** Folder of this host alone; made when missing. Nothing outside it is written. */
+  /** Folder of this host alone; made when missing, locked while open. Nothing outside it is written. */
   dataDir: string;
   location?: string;
   pcpus: number;
@@ -61,24 +60,25 @@ export class XenoServer {
   private readonly book: MeterBook;
   private readonly publisher: BatchPublisher;
   private readonly uplink: TcpUplink;
+  private readonly waits: ShutdownWaits;
   private readonly files: VolumeFiles;
   private readonly domains: DomainBook;
   private readonly leases: LeaseBook;
   private readonly desk: CommandDesk;
   private readonly watch: DomainWatch;
   private readonly bootUtcNs: bigint;
-  /** What `restore` has to tell; `booted` comes first. */
+  /** What the boot has to tell; `booted` comes first. */
   private readonly afterBoot: (() => void)[] = [];
   private stopped = false;
 
   private constructor(
     private readonly options: XenoServerOptions,
     private readonly emit: (event: HostEvent) => void,
-    private readonly parts: { state: HostState; journal: BatchJournal; key: HostKey },
+    private readonly folder: HostFolder,
     time: XenoServerTime,
   ) {
     const { hostId } = options;
-    const { state, journal, key } = parts;
+    const { state, journal, key } = folder;
     const { epoch } = state;
     const clock = time.clock ?? realClock(BigInt(options.clock?.utcOffsetNs ?? '0'));
     const labels = new UtcLabel(clock.utcNs(), journal.lastUtcNs);
@@ -94,13 +94,14 @@ export class XenoServer {
     });
     const tails = [...journal.heads].map(([id, head]): [string, string] => [id, head.hash]);
     this.book = new MeterBook(hostId, epoch, tails);
-    this.files = new VolumeFiles(join(options.dataDir, 'volumes'), (requestId, outcome) =>
+    this.files = new VolumeFiles(folder.volumesFolder, (requestId, outcome) =>
       this.deliver((host) =>
         host.completeDisk(requestId, outcome.ok ? 'ok' : 'error', outcome.ok ? outcome.data : undefined),
       ),
     );
     this.uplink = this.openUplink();
     const host = new Host(this.machineConfig(this.files, this.uplink));
+    this.waits = new ShutdownWaits(() => host.nowNs);
     this.live = new LiveHost({
       host,
       clock,
@@ -108,17 +109,20 @@ export class XenoServer {
       book: this.book,
       publisher: this.publisher,
       tenantOf: (resourceId) => this.tenantOf(resourceId) ?? '',
-      onMachineEvent: (event, utcNs) => this.onMachineEvent(event, utcNs),
+      onMachineEvent: (event, utcNs) => this.follow(event, utcNs),
       onSecond: (utcNs) => this.onSecond(utcNs),
       nextDueUtcNs: () => this.leases.nextExpiryUtcNs(),
       onDue: (utcNs) => this.leases.expire(utcNs),
-      afterTurn: () => this.uplink.pump(),
+      afterTurn: () => {
+        this.uplink.pump();
+        this.waits.tick();
+      },
       onFault: (error) => this.onFault(error),
       timers: time.timers,
     });
     this.domains = new DomainBook(this.live, this.book, this.uplink);
     this.leases = this.openLeases();
-    const { live, domains, files, leases, publisher } = this;
+    const { live, domains, files, leases, publisher, waits } = this;
     const controlPublicKey = readPublicKey(options.controlPublicKey);
     const executor = new CommandExecutor({
       live,
@@ -127,32 +131,39 @@ export class XenoServer {
       files,
       leases,
       publisher,
+      waits,
       controlPublicKey,
     });
-    this.desk = new CommandDesk({ hostId, live, state, domains, publisher, executor, emit });
+    this.desk = new CommandDesk({ hostId, live, state, domains, publisher, executor, waits, emit });
     this.watch = new DomainWatch({ hostId, live, state, domains, leases, publisher, desk: this.desk, emit });
   }
 
-  /** Opens the folder, begins a boot epoch and brings back what was there. Throws when the folder can not be used. */
+  /**
+   * Opens the folder, begins a boot epoch and brings back what was there. Throws when the folder can not be used; EBUSY
+   * when another process or thread uses it.
+   */
   static async open(
     options: XenoServerOptions,
     emit: (event: HostEvent) => void,
     time: XenoServerTime = {},
   ): Promise<XenoServer> {
-    const { dataDir, hostId } = options;
-    for (const folder of ['', 'journal', 'volumes'])
-      mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
-    const key = openHostKey(join(dataDir, 'host.key'));
-    const state = await HostState.open(dataDir, hostId);
-    const journal = await BatchJournal.open(join(dataDir, 'journal'));
-    const server = new XenoServer(options, emit, { state, journal, key }, time);
-    await server.restore();
-    return server;
+    const folder = await HostFolder.open(options.dataDir, options.hostId);
+    let server: XenoServer | null = null;
+    try {
+      server = new XenoServer(options, emit, folder, time);
+      await server.boot();
+      return server;
+    } catch (error) {
+      server?.uplink.closeAll();
+      await server?.files.closeAll();
+      await folder.close();
+      throw error;
+    }
   }
 
   /** Says `booted`, sends what is unacknowledged and lets time pass. */
   start(): void {
-    const { state, key } = this.parts;
+    const { state, key } = this.folder;
     const { framesTotal, framesFree, pcpus } = this.live.figures();
     this.emit({
       type: 'booted',
@@ -179,89 +190,31 @@ export class XenoServer {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    await this.desk.close();
-    if (!this.live.isFaulted) await this.closeIncarnations();
-    this.live.pacer.stop();
-    this.uplink.closeAll();
-    await this.publisher.flush().catch(() => undefined);
-    await this.files.closeAll();
-    await this.parts.journal.close();
-    await this.parts.state.close();
-  }
-
-  private async restore(): Promise<void> {
-    const { state } = this.parts;
-    await this.files.openAll(state.volumes.values());
-    for (const { volumeId, bytes } of state.volumes.values()) {
-      this.live.act((host) => host.openVolume({ id: volumeId, sizeBytes: BigInt(bytes) }), volumeId, 'boot');
-    }
-    for (const stored of state.domains.values()) {
-      this.domains.entries.set(stored.config.domainId, { stored, domId: null });
-    }
-    for (const stored of [...state.domains.values()]) {
-      if (stored.power === 'halted' || stored.power === 'crashed') continue;
-      const error = await this.domains.rebuild(stored);
-      if (error === null) continue;
-      const { domainId } = stored.config;
-      this.domains.entries.get(domainId)!.stored = { ...stored, power: 'crashed' };
-      this.afterBoot.push(() =>
-        this.watch.noteDomain(domainId, `rebuild-failed: ${error.code} ${error.detail}`, this.live.utcNs()),
-      );
-    }
-    for (const tenantId of new Set([...state.domains.values()].map(({ config }) => config.tenantId))) {
-      this.leases.refresh(tenantId);
-    }
-    // Under guard nothing runs: each domain waits for its tenant's lease of this epoch.
-    for (const { stored, domId } of this.domains.entries.values()) {
-      if (stored.power === 'started' && domId !== null) this.domains.unpauseBuilt(domId);
+    try {
+      await this.desk.close();
+      if (!this.live.isFaulted) await closeLives(this.lives);
+    } finally {
+      this.live.pacer.stop();
+      this.uplink.closeAll();
+      await this.publisher.flush().catch(() => undefined);
+      await this.files.closeAll();
+      await this.folder.close();
     }
   }
 
-  private async closeIncarnations(): Promise<void> {
-    this.live.catchUp();
-    for (const [domainId, { domId }] of this.domains.entries) {
-      if (domId !== null) this.domains.takeDown(domainId, domId, 'host-stop');
-    }
-    for (const volumeId of this.parts.state.volumes.keys()) {
-      await this.domains.whileInFlight(() =>
-        this.live.act((host) => host.closeVolume(volumeId), volumeId, 'host-stop'),
-      );
-    }
+  private follow(event: MachineEvent, utcNs: bigint): void {
+    const { watch, leases, waits } = this;
+    followMachine({ watch, leases, waits }, event, utcNs);
   }
 
-  private onMachineEvent(event: MachineEvent, utcNs: bigint): void {
-    switch (event.type) {
-      case 'domain.state':
-        this.watch.noteDomain(
-          event.id,
-          event.state === 'running' ? 'running' : `${event.state}:${event.cause}`,
-          utcNs,
-        );
-        break;
-      case 'domain.shutdown':
-        this.watch.reap(event.id, event.domId, event.reason);
-        break;
-      case 'domain.crashed':
-        this.watch.reap(event.id, event.domId, 'crash');
-        break;
-      case 'allowance.warned':
-        this.leases.noteAllowance(event.allowanceId, 'warned', event.drawn, utcNs);
-        break;
-      case 'allowance.exhausted':
-        this.leases.noteAllowance(event.allowanceId, 'exhausted', event.drawn, utcNs);
-        break;
-      case 'allowance.resumed':
-        this.leases.noteAllowance(event.allowanceId, 'open', event.drawn, utcNs);
-        break;
-      case 'domain.created':
-      case 'domain.resized':
-      case 'domain.destroyed':
-      case 'incarnation.opened':
-      case 'incarnation.closed':
-      case 'volume.opened':
-      case 'volume.closed':
-        // Caused by commands, which answer for themselves; their readings are booked already.
-        break;
+  private get lives(): LifeParts {
+    const { live, files, domains, leases } = this;
+    return { live, state: this.folder.state, files, domains, leases };
+  }
+
+  private async boot(): Promise<void> {
+    for (const { domainId, reason } of await openLives(this.lives)) {
+      this.afterBoot.push(() => this.watch.noteDomain(domainId, reason, this.live.utcNs()));
     }
   }
 
@@ -270,7 +223,7 @@ export class XenoServer {
       utcNs: utcNs.toString(),
       ...this.live.figures(),
       domains: [...this.domains.entries.values()].filter((entry) => entry.domId !== null).length,
-      unacknowledgedBatches: this.parts.journal.entries.length,
+      unacknowledgedBatches: this.folder.journal.entries.length,
     };
     this.emit({ type: 'figures', hostId: this.options.hostId, figures });
     this.publisher.resendWhenQuiet(this.live.pacer.dueNs());
@@ -280,11 +233,12 @@ export class XenoServer {
   private onFault(error: unknown): void {
     const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.uplink.closeAll();
+    this.waits.close();
     void this.publisher
       .flush()
       .catch(() => undefined)
       .then(() =>
-        this.emit({ type: 'frozen', hostId: this.options.hostId, epoch: this.parts.state.epoch, detail }),
+        this.emit({ type: 'frozen', hostId: this.options.hostId, epoch: this.folder.state.epoch, detail }),
       );
   }
 
@@ -302,7 +256,7 @@ export class XenoServer {
   private openUplink(): TcpUplink {
     const { bindAddress = '127.0.0.1', portRange = { first: 20_000, last: 29_999 } } = this.options;
     return new TcpUplink(
-      { bindAddress, portRange, isReserved: (hostPort) => this.domains.owns(hostPort) },
+      { bindAddress, portRange, isReserved: (hostPort) => this.domains.ownerOf(hostPort) !== null },
       {
         connect: (listenId, connectionId) =>
           this.deliver((host) => host.uplinkAccepted(listenId, connectionId))?.ok ?? false,
@@ -324,7 +278,7 @@ export class XenoServer {
       pcpus,
       frames,
       xenFrames,
-      seed: this.parts.state.epoch,
+      seed: this.folder.state.epoch,
       devices: { disk, uplink },
     };
   }
@@ -333,7 +287,7 @@ export class XenoServer {
     const { hostId } = this.options;
     return new LeaseBook({
       hostId,
-      epoch: this.parts.state.epoch,
+      epoch: this.folder.state.epoch,
       utcNs: () => this.live.utcNs(),
       setAllowance: (spec) => {
         const set = this.live.act((host) => host.setAllowance(spec));
@@ -351,11 +305,11 @@ export class XenoServer {
 
   private tenantOf(resourceId: string): string | null {
     const domain = this.domains.entries.get(resourceId);
-    return domain?.stored.config.tenantId ?? this.parts.state.volumes.get(resourceId)?.tenantId ?? null;
+    return domain?.stored.config.tenantId ?? this.folder.state.volumes.get(resourceId)?.tenantId ?? null;
   }
 
   private resourcesOf(tenantId: string): Set<string> {
-    const volumes = [...this.parts.state.volumes.values()].filter((volume) => volume.tenantId === tenantId);
+    const volumes = [...this.folder.state.volumes.values()].filter((volume) => volume.tenantId === tenantId);
     return new Set([...this.domains.ofTenant(tenantId), ...volumes.map((volume) => volume.volumeId)]);
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ControlPlane, DOMAIN, RUNNING_ITEM, VOLUME } from '../host/control-plane.fixture.js';
 import { HostBench, MS_NS, runningNs, startDomain } from '../host/host-bench.fixture.js';
 import { SECOND_NS } from '../host/live-host.js';
+import { LeaseBook } from './lease-book.js';
 
 let bench: HostBench;
 beforeEach(() => {
@@ -65,6 +66,41 @@ describe('leases', () => {
     expect(plane.readingsOf('dom_1').at(-1)).toMatchObject({ utcNs: expiresUtcNs, state: 'paused' });
     await plane.must({ type: 'set-lease', lease: plane.lease({ items, generation: 3 }) });
     expect(plane.readingsOf('dom_1').at(-1)).toMatchObject({ reason: 'unpause:allowance', state: 'running' });
+  });
+
+  test('a lease that has nothing to spend says so, and so does a renewed one that is nearly spent', async () => {
+    const plane = new ControlPlane();
+    const { pass } = await bench.startHost(plane);
+    await startDomain(plane, [RUNNING_ITEM], '0');
+    expect(plane.all('lease-changed').map((event) => event.state)).toEqual(['exhausted']);
+    expect(plane.last('operation-done').domain).toMatchObject({
+      state: 'paused',
+      pauseCauses: ['allowance'],
+    });
+    const items = [RUNNING_ITEM];
+    const raise = (generation: number, authorisedPico: string) =>
+      plane.must({ type: 'set-lease', lease: plane.lease({ items, generation, authorisedPico }) });
+    await raise(2, '1000000000');
+    pass(950n * MS_NS);
+    expect(plane.all('lease-changed').map((event) => event.state)).toEqual(['exhausted', 'warned']);
+    await raise(3, '1010000000');
+    expect(plane.last('lease-changed')).toMatchObject({ state: 'warned', generation: 3 });
+  });
+
+  test('a tenant that can not be put under guard is a fault, not a tenant that runs for nobody', () => {
+    const book = new LeaseBook({
+      hostId: 'host_1',
+      epoch: 1,
+      utcNs: () => 0n,
+      setAllowance: () => ({ code: 'E2BIG', detail: 'allowances: at most 4096' }),
+      removeAllowance: () => undefined,
+      allowanceStatus: () => null,
+      domainsOf: () => ['dom_1'],
+      tenantOf: () => 'ten_1',
+      cutTenant: () => 0n,
+      emit: () => undefined,
+    });
+    expect(() => book.refresh('ten_1')).toThrow('guard of ten_1: E2BIG allowances: at most 4096');
   });
 
   test('an ended lease holds the tenant at once', async () => {

@@ -80,7 +80,16 @@ export class LeaseBook {
     const uncovered = all.every((series) => series.state === 'expired' && series.lease.policy === 'pause');
     if (uncovered && members.length > 0) {
       this.guarded.add(tenantId);
-      this.host.setAllowance({ id: guardId(tenantId), members, balance: 0n, weights: [], policy: 'pause' });
+      const guard: AllowanceSpec = {
+        id: guardId(tenantId),
+        members,
+        balance: 0n,
+        weights: [],
+        policy: 'pause',
+      };
+      const error = this.host.setAllowance(guard);
+      // Better no host than one that runs for nobody's money.
+      if (error !== null) throw new Error(`guard of ${tenantId}: ${error.code} ${error.detail}`);
     }
     for (const series of all) this.host.setAllowance(series.allowance(members));
     if ((!uncovered || members.length === 0) && this.guarded.delete(tenantId)) {
@@ -135,11 +144,9 @@ export class LeaseBook {
     series.follow(lease);
     series.state = 'open';
     this.refresh(lease.tenantId);
-    // Still exhausted after a raise that was too small: the state is told again.
+    // Still exhausted, or nearly, after a raise that was too small: the machine has told it, so it is told again here.
     const status = this.host.allowanceStatus(lease.leaseId);
-    if (status?.state === 'exhausted') {
-      this.noteAllowance(lease.leaseId, 'exhausted', status.drawn, this.host.utcNs());
-    }
+    if (status !== null) this.noteAllowance(lease.leaseId, status.state, status.drawn, this.host.utcNs());
     return { utcNs: series.sinceUtcNs, error: null };
   }
 

@@ -7,7 +7,8 @@
  * acknowledgement comes for RESEND_AFTER_NS the window is sent again; the receiver counts by incarnation and seq.
  *
  * Invariants. A batch is emitted only after it is durable, in the order of the journal. Batch numbers are contiguous
- * inside an epoch.
+ * inside an epoch. An acknowledgement reaches no further than what this process has sent, whatever number it carries: one
+ * that outlived a lost folder would else take readings with it that nobody has. What waits for the disk is bounded.
  */
 import type { KeyObject } from 'node:crypto';
 import type { HostEvent, ReadingBatch } from '../control.js';
@@ -17,6 +18,8 @@ import type { BatchEntry, BatchJournal } from '../storage/batch-journal.js';
 
 const WINDOW_BATCHES = 64;
 const RESEND_AFTER_NS = 30_000_000_000n;
+/** Readings that may wait for the disk; with more the disk has stopped, and nothing may run unmetered. */
+const GATHERED_MAX = 400_000;
 
 export interface PublisherOptions {
   hostId: string;
@@ -27,6 +30,7 @@ export interface PublisherOptions {
   /** Called once when the journal can not be written any more: nothing may run unmetered. */
   onFault: (error: unknown) => void;
   windowBatches?: number;
+  gatheredMax?: number;
 }
 
 export class BatchPublisher {
@@ -37,6 +41,8 @@ export class BatchPublisher {
   private sending: Promise<void> | null = null;
   /** Last batch put in flight, in journal order; null sends from the oldest again. */
   private sentUpTo: BatchEntry | null = null;
+  /** The furthest batch ever sent by this process. */
+  private furthest: BatchEntry | null = null;
   private readonly fresh = new Map<BatchEntry, ReadingBatch>();
   /** Last sign of the receiver; null until the clock is first seen. */
   private quietSinceNs: bigint | null = null;
@@ -49,6 +55,9 @@ export class BatchPublisher {
 
   add(reading: WireReading): void {
     this.gathering.push(reading);
+    const max = this.options.gatheredMax ?? GATHERED_MAX;
+    if (this.gathering.length === max + 1)
+      this.options.onFault(new Error(`${max} readings wait for the disk`));
   }
 
   /** Resolves when every reading added so far is durable and sent as far as the window allows. */
@@ -70,8 +79,11 @@ export class BatchPublisher {
   }
 
   acknowledge(epoch: number, batch: number, nowNs: bigint): void {
+    const { furthest } = this;
+    if (furthest === null || epoch > furthest.epoch) return;
     this.quietSinceNs = nowNs;
-    this.options.journal.acknowledge(epoch, batch).catch(this.options.onFault);
+    const upTo = epoch === furthest.epoch ? Math.min(batch, furthest.batch) : batch;
+    this.options.journal.acknowledge(epoch, upTo).catch(this.options.onFault);
     void this.send();
   }
 
@@ -120,6 +132,7 @@ export class BatchPublisher {
         this.sentUpTo = entry;
         const batch = this.fresh.get(entry) ?? (await this.readBack(entry));
         this.fresh.delete(entry);
+        if (this.furthest === null || isAfter(entry, this.furthest)) this.furthest = entry;
         if (batch !== null) this.options.emit({ type: 'readings', batch });
       }
     } finally {

@@ -8,9 +8,6 @@
  */
 import type { Socket } from 'node:net';
 
-/** After the domain closed, the kernel may still send what is left this long. */
-const LINGER_MS = 30_000;
-
 /** What a connection tells the host. */
 export interface ConnectionHost {
   received(connectionId: number, bytes: Uint8Array): void;
@@ -32,6 +29,8 @@ export class TcpConnection {
     /** Asks for a `pump` outside the host's step. */
     private readonly askPump: (connection: TcpConnection) => void,
     private readonly forget: (connection: TcpConnection) => void,
+    /** Takes over the socket of a connection that its domain has closed. */
+    private readonly linger: (socket: Socket) => void,
   ) {
     this.windowBytes = windowBytes;
     socket.setNoDelay(true);
@@ -77,16 +76,13 @@ export class TcpConnection {
     if (!this.over) this.socket.end();
   }
 
-  /** The domain is done with it: what was sent is still delivered, within LINGER_MS. */
+  /** The domain is done with it: what was sent is still delivered, as far as the uplink has patience. */
   close(): void {
     if (this.over) return;
     this.over = true;
     this.forget(this);
     this.socket.removeAllListeners('readable');
-    this.socket.resume();
-    this.socket.setTimeout(LINGER_MS, () => this.socket.destroy());
-    this.socket.once('finish', () => this.socket.destroy());
-    this.socket.end();
+    this.linger(this.socket);
   }
 
   /** The host is going away. */

@@ -59,10 +59,13 @@ afterEach(() => {
   for (const uplink of uplinks.splice(0)) uplink.closeAll();
 });
 
-function start(): { host: RecordingHost; uplink: TcpUplink } {
+function start(limits: { lingerMs?: number; lingeringMax?: number } = {}): {
+  host: RecordingHost;
+  uplink: TcpUplink;
+} {
   const host = new RecordingHost();
   const uplink = new TcpUplink(
-    { bindAddress: '127.0.0.1', portRange: { first: 23_100, last: 23_199 } },
+    { bindAddress: '127.0.0.1', portRange: { first: 23_100, last: 23_199 }, ...limits },
     host,
   );
   host.uplink = uplink;
@@ -76,6 +79,11 @@ async function dial(port: number): Promise<Socket> {
   sockets.push(socket);
   await once(socket, 'connect');
   return socket;
+}
+
+/** Turns of the event loop until something is so. */
+async function turnsUntil(ready: () => boolean): Promise<void> {
+  while (!ready()) await new Promise((done) => setImmediate(done));
 }
 
 describe('TcpUplink', () => {
@@ -142,6 +150,44 @@ describe('TcpUplink', () => {
     host.full = false;
     host.wake();
     await host.until(() => host.connections.length === 2);
+  });
+
+  test('a peer that neither reads nor ends keeps no connection that its domain has closed, however much it sends', async () => {
+    const { host, uplink } = start({ lingerMs: 50 });
+    const port = await uplink.publish('dom', 80, null);
+    uplink.listen({ listenId: 1, resourceId: 'dom', guestPort: 80 });
+    const peer = await dial(port);
+    await host.until(() => host.connections.length === 1);
+    for (let sent = 0; sent < 40 * 1024 * 1024; sent += 65_536) uplink.send(1, new Uint8Array(65_536));
+    let open = true;
+    peer.once('close', () => (open = false));
+    const trickle = (): void => {
+      if (open) peer.write('x', () => setTimeout(trickle, 5));
+    };
+    trickle();
+    uplink.close(1);
+    expect(uplink.openSockets).toBe(1);
+    await turnsUntil(() => uplink.openSockets === 0);
+    expect(uplink.openSockets).toBe(0);
+  });
+
+  test('connections that still deliver their last bytes are bounded; the oldest gives way', async () => {
+    const { host, uplink } = start({ lingeringMax: 2 });
+    const port = await uplink.publish('dom', 80, null);
+    uplink.listen({ listenId: 1, resourceId: 'dom', guestPort: 80 });
+    const peers: Socket[] = [];
+    for (let made = 1; made <= 3; made++) {
+      peers.push(await dial(port));
+      await host.until(() => host.connections.length === made);
+      for (let sent = 0; sent < 40 * 1024 * 1024; sent += 65_536) uplink.send(made, new Uint8Array(65_536));
+    }
+    for (const connectionId of host.connections) uplink.close(connectionId);
+    expect(uplink.openSockets).toBe(2);
+    peers[0]!.write('is anybody there');
+    await turnsUntil(() => peers[0]!.destroyed);
+    expect(peers.map((peer) => peer.destroyed)).toEqual([true, false, false]);
+    uplink.closeAll();
+    expect(uplink.openSockets).toBe(0);
   });
 
   test('a bound port is EADDRINUSE by name; a free one is found beside it and is free again after unpublish', async () => {

@@ -4,7 +4,8 @@
  * Design. A published port is bound when its domain is built and keeps its number over restarts. A connection that arrives
  * before the guest listens, or beyond what the domain may hold open, waits unread; WAITING_MAX wait per port, a further
  * one is closed at once. A paused domain accepts and reads nothing: its connections stall until it runs again.
- * Nothing here waits for one peer on behalf of another.
+ * Nothing here waits for one peer on behalf of another. A connection that its domain has closed still delivers what was
+ * sent, LINGER_MS at most and LINGERING_MAX at a time (the oldest gives way): a peer that does not read keeps nothing.
  *
  * Errors. EADDRINUSE and whatever else `listen` answers, as an Error with `code`.
  */
@@ -13,6 +14,10 @@ import { LIMITS, type UplinkPort } from '@xenorack/hypervisor';
 import { TcpConnection, type ConnectionHost } from './tcp-connection.js';
 
 const WAITING_MAX = 128;
+/** After the domain closed a connection, the kernel may send what is left this long, whatever the peer does. */
+const LINGER_MS = 30_000;
+/** Connections that may do so at the same time. */
+const LINGERING_MAX = 1_024;
 
 /** What the uplink tells the host; every call is made between two steps. */
 export interface UplinkHost extends ConnectionHost {
@@ -37,12 +42,15 @@ export interface UplinkOptions {
   portRange: { first: number; last: number };
   /** True for ports of the range that belong to a domain that is not up now. */
   isReserved?: (hostPort: number) => boolean;
+  lingerMs?: number;
+  lingeringMax?: number;
 }
 
 export class TcpUplink implements UplinkPort {
   private readonly ports = new Map<string, PublishedPort>();
   private readonly byListenId = new Map<number, PublishedPort>();
   private readonly connections = new Map<number, TcpConnection>();
+  private readonly lingering = new Set<Socket>();
   private readonly toPump = new Set<TcpConnection>();
   private readonly toOffer = new Set<PublishedPort>();
   /** What guests listen on, published or not, so that a port published later finds its listener. */
@@ -92,7 +100,14 @@ export class TcpUplink implements UplinkPort {
   closeAll(): void {
     for (const connection of this.connections.values()) connection.destroy();
     this.connections.clear();
+    for (const socket of this.lingering) socket.destroy();
+    this.lingering.clear();
     for (const { resourceId } of [...this.ports.values()]) this.unpublish(resourceId);
+  }
+
+  /** Sockets of connections, open ones and those that deliver their last bytes. */
+  get openSockets(): number {
+    return this.connections.size + this.lingering.size;
   }
 
   listen(listen: { listenId: number; resourceId: string; guestPort: number }): void {
@@ -164,9 +179,32 @@ export class TcpUplink implements UplinkPort {
           // A place became free for one that waits.
           this.toOffer.add(port);
         },
+        (last) => this.linger(last),
       );
       this.connections.set(connectionId, connection);
     }
+  }
+
+  /** Lets a socket deliver what it has, and reads what the peer still sends away. A reset leaves the kernel nothing to hold. */
+  private linger(socket: Socket): void {
+    const { lingerMs = LINGER_MS, lingeringMax = LINGERING_MAX } = this.options;
+    this.lingering.add(socket);
+    const timer = setTimeout(() => socket.resetAndDestroy(), lingerMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.lingering.delete(socket);
+    });
+    if (socket.writableFinished) {
+      socket.destroy();
+      return;
+    }
+    socket.once('finish', () => socket.destroy());
+    socket.resume();
+    socket.end();
+    if (this.lingering.size <= lingeringMax) return;
+    const oldest = this.lingering.values().next().value!;
+    this.lingering.delete(oldest);
+    oldest.resetAndDestroy();
   }
 
   private async bindFree(): Promise<Server> {

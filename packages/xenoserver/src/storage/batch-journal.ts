@@ -50,7 +50,7 @@ export class BatchJournal {
   lastUtcNs = 0n;
   /** Bytes of torn tails cut off, or of damage skipped, when the journal was opened. */
   tornBytes = 0;
-  private unacknowledged: BatchEntry[] = [];
+  private readonly unacknowledged: BatchEntry[] = [];
   private readonly segments: number[] = [];
   private current!: RecordFile;
   private rolling: Promise<void> = Promise.resolve();
@@ -115,10 +115,14 @@ export class BatchJournal {
   }
 
   private forget(epoch: number, batch: number): boolean {
-    const left = this.unacknowledged.filter((entry) => entry.epoch !== epoch || entry.batch > batch);
-    const changed = left.length < this.unacknowledged.length;
-    this.unacknowledged = left;
-    return changed;
+    // In order, and nearly always at the front: a long backlog must not be gone through for each acknowledgement.
+    const from = this.unacknowledged.findIndex((entry) => entry.epoch === epoch);
+    if (from < 0) return false;
+    let to = from;
+    for (let entry = this.unacknowledged[to]; entry?.epoch === epoch && entry.batch <= batch;)
+      entry = this.unacknowledged[++to];
+    this.unacknowledged.splice(from, to - from);
+    return to > from;
   }
 
   private readHeads(): void {
