@@ -8,6 +8,8 @@ import { routeKey, type RouteOptions } from '../route.js';
 const errorsMax = 20;
 const shownMax = 60;
 const secretFields = /password|secret|token/i;
+/** What PostgreSQL can not keep: the zero byte in text, half a surrogate pair in JSON. */
+const unstorable = /\0|\p{Surrogate}/u;
 
 /** Checks parameters, query and body against the route's schemas and puts the schemas' output in their place. */
 @Injectable()
@@ -42,14 +44,34 @@ function validate(request: FastifyRequest, route: RouteOptions): void {
 
 function parse(schema: z.ZodType, value: unknown, root: string, errors: FieldError[]): unknown {
   const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return result.data;
+  if (result.success) {
+    findUnstorable(value, [], root, errors);
+    return result.data;
+  }
   for (const issue of result.error.issues) errors.push(fieldError(issue, root));
   return undefined;
 }
 
+/** Names every text, members' names included, that could not be stored as it was sent. */
+function findUnstorable(value: unknown, steps: string[], root: string, errors: FieldError[]): void {
+  if (typeof value === 'string' && unstorable.test(value)) {
+    const detail = `${steps.join('.')}: must not have a zero byte or half a surrogate pair; the value is ${shown(value)}.`;
+    errors.push({ pointer: pointerOf(root, steps), code: 'invalid_text', detail });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, part] of Object.entries(value)) {
+    if (unstorable.test(name)) findUnstorable(name, steps, root, errors);
+    findUnstorable(part, [...steps, name], root, errors);
+  }
+}
+
+function pointerOf(root: string, steps: string[]): string {
+  return [root, ...steps.map((step) => step.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+}
+
 function fieldError(issue: z.core.$ZodIssue, root: string): FieldError {
   const steps = issue.path.map(String);
-  const pointer = [root, ...steps.map((step) => step.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+  const pointer = pointerOf(root, steps);
   const name = steps.join('.') || (root === '' ? 'The body' : root.slice(1));
   const value = secretFields.test(name) ? '' : `; the value is ${shown(issue.input)}`;
   return { pointer, code: issue.code, detail: `${name}: ${issue.message}${value}.` };
