@@ -5,6 +5,7 @@ export function Skeleton({ className }: { className?: string }) {
   return (
     <span
       aria-hidden
+      data-skeleton
       className={classNames(
         'bg-sunken animate-in fade-in block animate-pulse rounded-md fill-mode-both delay-150',
         className,
