@@ -46,11 +46,13 @@ export function ProblemNote({ error, onRetry, what }: ProblemNoteProps) {
           {what ? `${what}: ${problem.title ?? problem.message}` : (problem.title ?? problem.message)}
         </p>
         {problem.detail ? <p>{problem.detail}</p> : null}
-        {problem.errors?.map((field) => (
-          <p key={field.pointer + field.detail}>
-            <span className="font-mono text-[12.5px]">{field.pointer}</span> {field.detail}
-          </p>
-        ))}
+        {problem.errors
+          ?.filter((field) => field.detail !== problem.detail)
+          .map((field) => (
+            <p key={field.pointer + field.detail}>
+              <span className="font-mono text-[12.5px]">{field.pointer}</span> {field.detail}
+            </p>
+          ))}
         {problem.limits?.map((limit) => (
           <ExcessLine key={limit.name} limit={limit} />
         ))}

@@ -9,6 +9,7 @@ import { SseParser, type StreamMessage } from './sse-parser';
 
 const silenceMaxMs = 40_000;
 const offlineAfterMs = 5_000;
+const pauseMinMs = 500;
 const pauseMaxMs = 10_000;
 
 /** Opens the stream and hands over each message until the returned function is called. */
@@ -24,35 +25,51 @@ async function keepOpen(
   closed: AbortSignal,
 ): Promise<void> {
   let lastEventId: string | null = null;
-  let pauseMs = 500;
+  let pauseMs = pauseMinMs;
+  let heardAt = Date.now();
+  // Attempts come and go; what counts for the reader is how long nothing has been heard.
+  const watch = setInterval(() => {
+    if (Date.now() - heardAt > offlineAfterMs) setConnection('offline');
+  }, 1000);
+  closed.addEventListener('abort', () => clearInterval(watch));
+  setConnection('connecting');
   while (!closed.aborted) {
-    setConnection('connecting');
-    const offline = setTimeout(() => setConnection('offline'), offlineAfterMs);
     try {
-      await readOnce(path, lastEventId, closed, (message) => {
-        clearTimeout(offline);
-        pauseMs = 500;
-        if (message === null) return setConnection('live');
-        if (message.id !== null) lastEventId = message.id;
-        onMessage(message);
+      await readOnce(path, lastEventId, closed, {
+        onHeard: () => {
+          heardAt = Infinity;
+          pauseMs = pauseMinMs;
+          setConnection('live');
+        },
+        onMessage: (message) => {
+          if (message.id !== null) lastEventId = message.id;
+          onMessage(message);
+        },
       });
     } catch {
       // The cause does not matter: what follows is the same pause and the same attempt.
     }
-    if (closed.aborted) clearTimeout(offline);
+    if (heardAt === Infinity) {
+      heardAt = Date.now();
+      setConnection('connecting');
+    }
     await pause(pauseMs, closed);
-    clearTimeout(offline);
-    if (!closed.aborted && pauseMs > 2000) setConnection('offline');
     pauseMs = Math.min(pauseMs * 2, pauseMaxMs);
   }
 }
 
-/** Reads one connection to its end; null tells that the server has answered. */
+interface Reader {
+  /** The server has answered. */
+  readonly onHeard: () => void;
+  readonly onMessage: (message: StreamMessage) => void;
+}
+
+/** Reads one connection to its end. */
 async function readOnce(
   path: string,
   lastEventId: string | null,
   closed: AbortSignal,
-  onMessage: (message: StreamMessage | null) => void,
+  { onHeard, onMessage }: Reader,
 ): Promise<void> {
   const dropping = new AbortController();
   const drop = () => dropping.abort();
@@ -62,7 +79,7 @@ async function readOnce(
     const headers = { accept: 'text/event-stream', ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}) };
     const answer = await fetch(path, { headers, signal: dropping.signal, cache: 'no-store' });
     if (!answer.ok || !answer.body) throw new Error(`the stream answered ${answer.status}`);
-    onMessage(null);
+    onHeard();
     const parser = new SseParser();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {

@@ -66,7 +66,7 @@ function detailOf({ type, data }: EventLike): string | null {
   if (type === 'invoice.issued' && isMoney(data['total'])) return `Total ${formatMoney(data['total'])}`;
   if (type === 'operation.updated') return errorOf(data);
   if (type === 'domain.state_changed') return causeOf(data);
-  const text = textOf(data, 'detail', 'reason', 'policy');
+  const text = textOf(data, 'detail', 'reason');
   return text === null ? null : words(text);
 }
 

@@ -48,7 +48,9 @@ function FilledForm({ plans, images }: { plans: readonly Plan[]; images: readonl
   const body = draftBody(draft);
   const estimate = useEstimate(useDelayed(draft.planId && draft.image ? body : null));
   const errors = checkDraft(draft);
-  const problem = create.error instanceof ApiProblem ? create.error : null;
+  // The estimate refuses the same fields as the order would, only sooner.
+  const refused = create.error ?? estimate.error;
+  const problem = refused instanceof ApiProblem ? refused : null;
   const plan = plans.find((one) => one.id === draft.planId);
   const change = (part: Partial<Draft>) => setTyped({ ...draft, ...part });
   const submit = (event: FormEvent<HTMLFormElement>) => {
