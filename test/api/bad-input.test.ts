@@ -142,15 +142,12 @@ const named = (list: ContractOperation[]) =>
   list.map((each) => [each.operationId, `${each.method} ${each.path}`, each] as const);
 const withBody = contract.filter((each) => each.hasBody);
 
-test('the committed contract is the one that is served', async () => {
-  const served = await product.api.send('GET', '/v1/openapi.json');
-  const routes = (paths: object) =>
-    Object.entries<object>(paths as any).flatMap(([at, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${at}`),
-    );
-  expect(routes(served.body.paths).sort()).toEqual(
-    contract.map((each) => `${each.method} ${each.path}`).sort(),
+test('the committed contract has every route that is served', async () => {
+  const { paths } = (await product.api.send('GET', '/v1/openapi.json')).body;
+  const served = Object.keys(paths).flatMap((at) =>
+    Object.keys(paths[at]).map((m) => `${m.toUpperCase()} ${at}`),
   );
+  expect(contract.map((each) => `${each.method} ${each.path}`).sort()).toEqual(served.sort());
 });
 
 describe('a body', () => {
