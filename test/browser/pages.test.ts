@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Browser, BrowserContext } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { startStack, type Stack } from '../support/stack.mjs';
 import { openBrowser, shotFile, signIn, watchedPage } from './browser.js';
 
@@ -22,6 +22,8 @@ const tenantPages = [
 ];
 const operatorPages = ['/operator/hosts', '/operator/tenants', '/operator/plans', '/operator/ledger'];
 const themes = ['light', 'dark'] as const;
+const desktop = { width: 1440, height: 900 };
+const phone = { width: 390, height: 844 };
 
 let stack: Stack;
 let browser: Browser;
@@ -63,53 +65,53 @@ async function createDomain(): Promise<string> {
   return domain.id;
 }
 
-async function contextOf(theme: (typeof themes)[number], width: number): Promise<BrowserContext> {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme });
+type Theme = (typeof themes)[number];
+type Account = Stack['tenant'] | Stack['operator'];
+
+/** Everything that is wrong on these pages, by page and rule; empty when nothing is. */
+async function faultsOn(
+  account: Account,
+  addresses: string[],
+  theme: Theme,
+): Promise<Record<string, unknown>> {
+  const context = await browser.newContext({ viewport: desktop, colorScheme: theme });
   context.setDefaultTimeout(60_000);
-  return context;
+  const { page, faults } = await watchedPage(context);
+  await signIn(page, stack.dashboardUrl, account);
+  const found: Record<string, unknown> = {};
+  for (const address of addresses) {
+    const name = address.replace('{domain}', 'one').replaceAll('/', '-').slice(1) || 'overview';
+    await page.setViewportSize(desktop);
+    await page.goto(`${stack.dashboardUrl}${address.replace('{domain}', domainId)}`);
+    await page.getByRole('main').waitFor();
+    await page.waitForFunction(() => document.querySelectorAll('[data-skeleton]').length === 0);
+    await shoot(page, `${name}-1440-${theme}`);
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag21aa'])
+      .analyze();
+    for (const { id, nodes } of violations)
+      found[`${name} ${id}`] = nodes.map((node) => node.target.join(' '));
+    await page.setViewportSize(phone);
+    await shoot(page, `${name}-390-${theme}`);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (overflow > 0) found[`${name} is wider than a phone by`] = overflow;
+  }
+  if (faults.length > 0) found['script errors and failed requests'] = faults;
+  await context.close();
+  return found;
 }
 
-async function check(
-  account: Stack['tenant'] | Stack['operator'],
-  pages: string[],
-  theme: (typeof themes)[number],
-) {
-  const found: Record<string, unknown> = {};
-  for (const width of [1440, 390]) {
-    const context = await contextOf(theme, width);
-    const { page, faults } = await watchedPage(context);
-    await signIn(page, stack.dashboardUrl, account);
-    for (const address of pages) {
-      const name = `${address.replace('{domain}', 'one').replaceAll('/', '-').replace(/^-/, '') || 'overview'}-${width}-${theme}`;
-      await page.goto(`${stack.dashboardUrl}${address.replace('{domain}', domainId)}`);
-      await page.getByRole('main').waitFor();
-      await page.waitForFunction(() => document.querySelectorAll('[data-skeleton]').length === 0);
-      fs.mkdirSync(path.dirname(shotFile(name)), { recursive: true });
-      await page.screenshot({ path: shotFile(name), fullPage: true });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (overflow > 0) found[`${name} overflow`] = overflow;
-      // The phone shows the same elements; one pass a theme is enough for the rules.
-      if (width === 1440) {
-        const { violations } = await new AxeBuilder({ page })
-          .withTags(['wcag2a', 'wcag2aa', 'wcag21aa'])
-          .analyze();
-        for (const violation of violations) {
-          found[`${name} ${violation.id}`] = violation.nodes.map((node) => node.target.join(' ')).slice(0, 3);
-        }
-      }
-    }
-    if (faults.length > 0) found[`${theme} ${width} faults`] = faults;
-    await context.close();
-  }
-  return found;
+async function shoot(page: Page, name: string): Promise<void> {
+  fs.mkdirSync(path.dirname(shotFile(name)), { recursive: true });
+  await page.screenshot({ path: shotFile(name), fullPage: true });
 }
 
 describe.each(themes)('pages in the %s theme', (theme) => {
   test("a tenant's pages are accessible, fit a phone and throw nothing", async () => {
-    expect(await check(stack.tenant, tenantPages, theme)).toEqual({});
+    expect(await faultsOn(stack.tenant, tenantPages, theme)).toEqual({});
   }, 300_000);
 
   test("the operator's pages are accessible, fit a phone and throw nothing", async () => {
-    expect(await check(stack.operator, operatorPages, theme)).toEqual({});
+    expect(await faultsOn(stack.operator, operatorPages, theme)).toEqual({});
   }, 300_000);
 });
