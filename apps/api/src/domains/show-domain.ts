@@ -41,7 +41,7 @@ export class ShowDomain {
         phase: row.phase,
         state_reason: row.stateReason,
         operation: row.operationId,
-        holds: row.holds.map((hold) => ({ ...hold, since: hold.since.toISOString() })),
+        holds: row.holds.map(({ cause, detail, since }) => ({ cause, detail, since: since.toISOString() })),
         allowed_actions: allowed,
         blocked_actions: blocked,
         plan: { id: plan.planId, name: plan.name, version_id: plan.planVersionId },

@@ -34,7 +34,7 @@ import { LeaseStore, type LeaseRow } from './lease.store.js';
 /** A lease lasts this long unless it is renewed; renewal is asked for at half of it. */
 export const LEASE_MS = 3_600_000;
 /** Loans smaller than this many seconds at the maximum rate are not worth a message. */
-const MINIMUM_SECONDS = 10n;
+const MINIMUM_SECONDS = 1n;
 
 interface Desk {
   tx: Tx;
@@ -137,6 +137,7 @@ export class GrantLeases implements OnModuleInit {
     const own = this.seriesOf(desk, lease);
     const others = desk.open.filter((each) => each !== lease).map((each) => this.seriesOf(desk, each));
     const ratePerHourPico = maximumRatePerHourPico(burnParts(lease.items, domains));
+    const minimumPico = (ratePerHourPico * MINIMUM_SECONDS) / 3_600n;
     const authorisation = authorise({
       capPico: desk.cap.capPico,
       ratedPico: ceilRatio(committed.totalPico),
@@ -144,10 +145,28 @@ export class GrantLeases implements OnModuleInit {
       fixedPico: 0n,
       landingReservePico: desk.landingReservePico,
       ratePerHourPico,
-      minimumPico: (ratePerHourPico * MINIMUM_SECONDS) / 3_600n,
+      minimumPico,
       series: { ...own, authorisedPico: 0n },
     });
+    const left = lease.sentPico - drawnBy(own);
+    if (left <= 0n && authorisation.remainingPico < minimumPico) await this.reclaim(desk, lease, minimumPico);
     await this.send(desk, lease, { changed: !current || added.length > 0, authorisation, own });
+  }
+
+  /**
+   * A host without money while others hold more than they need: each of those gives half of its loan back. It is there
+   * to be lent as soon as they have confirmed, so a tenant's money follows its use from host to host.
+   */
+  private async reclaim(desk: Desk, starving: LeaseRow, minimumPico: bigint): Promise<void> {
+    for (const lease of desk.open) {
+      const settling = lease.state !== 'active' || lease.authorisedPico !== lease.sentPico;
+      if (lease === starving || settling || lease.sinceUtcNs === null) continue;
+      const drawn = drawnBy(this.seriesOf(desk, lease));
+      const loan = lease.sentPico - drawn;
+      if (loan <= 2n * minimumPico) continue;
+      lease.sentPico = drawn + loan / 2n;
+      await this.sendGeneration(desk.tx, lease, drawn);
+    }
   }
 
   /**
@@ -160,7 +179,7 @@ export class GrantLeases implements OnModuleInit {
     next: { changed: boolean; authorisation: Authorisation; own: OutstandingSeries },
   ): Promise<void> {
     const now = this.clock.now();
-    const drawn = ceilRatio(exactDrawnPico(next.own.items, next.own.settled));
+    const drawn = drawnBy(next.own);
     const { authorisedPico, remainingPico } = next.authorisation;
     // Never below what is drawn: the host could only answer that it is exhausted, which it then is anyway.
     const wished = authorisedPico > drawn ? authorisedPico : drawn;
@@ -169,9 +188,14 @@ export class GrantLeases implements OnModuleInit {
     const raise = wished > drawn && wished - drawn >= 2n * left;
     const due = lease.expiresAt.getTime() <= now.getTime() + LEASE_MS / 2;
     if (!next.changed && !due && !tooMuch && !raise && lease.policy === cap.policy) return;
-    lease.generation += 1;
     lease.policy = cap.policy;
     if (next.changed || tooMuch || raise) lease.sentPico = wished;
+    await this.sendGeneration(tx, lease, drawn);
+  }
+
+  private async sendGeneration(tx: Tx, lease: LeaseRow, drawn: bigint): Promise<void> {
+    const now = this.clock.now();
+    lease.generation += 1;
     if (lease.sentPico > lease.authorisedPico) lease.authorisedPico = lease.sentPico;
     lease.drawnPico = drawn;
     lease.state = lease.sentPico > drawn ? 'active' : 'exhausted';
@@ -245,6 +269,10 @@ function isOver(lease: LeaseRow, epochNow: number | null, { rated, open }: Desk)
       other.periodStartNs === rated.month.period.fromNs &&
       other.sinceUtcNs !== null,
   );
+}
+
+function drawnBy(series: OutstandingSeries): bigint {
+  return ceilRatio(exactDrawnPico(series.items, series.settled));
 }
 
 /** Money of another series that may still be drawn; a series living on its landing reserve lends nothing back. */

@@ -14,6 +14,8 @@ import { WallClock } from '../platform/wall-clock.js';
 
 /** One jump as one host saw it: from this instant on (host's label), labels are `offsetNs` ahead. */
 export interface ClockJump {
+  /** 1, 2, 3 ... for the tenant. */
+  jump: number;
   hostId: string;
   fromUtcNs: bigint;
   offsetNs: bigint;
@@ -24,15 +26,23 @@ const CONTROL_PLANE = '';
 export class TenantClock {
   constructor(private readonly jumps: readonly ClockJump[]) {}
 
-  /** Jumps of one host in order of time. */
-  ofHost(hostId: string): readonly ClockJump[] {
-    return this.jumps.filter((jump) => jump.hostId === hostId);
-  }
-
-  /** Offset in force on a host just after an instant. */
+  /**
+   * Offset in force on a host just after an instant. A host that metered nothing of the tenant at a jump made no cut for
+   * it; there the jump lies where the control plane's own clock has it.
+   */
   offsetAt(hostId: string, utcNs: bigint): bigint {
+    const seen = new Map<number, ClockJump>();
+    for (const jump of this.jumps) {
+      if (jump.hostId === hostId || (jump.hostId === CONTROL_PLANE && !seen.has(jump.jump)))
+        seen.set(jump.jump, jump);
+    }
     let offset = 0n;
-    for (const jump of this.ofHost(hostId)) if (jump.fromUtcNs <= utcNs) offset = jump.offsetNs;
+    let last = 0;
+    for (const { jump, fromUtcNs, offsetNs } of seen.values()) {
+      if (fromUtcNs > utcNs || jump < last) continue;
+      last = jump;
+      offset = offsetNs;
+    }
     return offset;
   }
 
