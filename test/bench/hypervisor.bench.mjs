@@ -1,6 +1,6 @@
 // How fast one emulated host works, and how exactly it shares its CPUs.
 import { coroutineGuest, createMemoryHost, IMAGES } from '@xenorack/hypervisor';
-import { interleavedRatio, median } from './measure.mjs';
+import { interleavedRatio, median, seeded } from './measure.mjs';
 
 const msNs = 1_000_000n;
 const secondNs = 1_000n * msNs;
@@ -233,13 +233,4 @@ function cpuOf(host, atS, before = new Map()) {
         Number(values[0]) / 1e9 - (before.get(resourceId) ?? 0),
       ]),
   );
-}
-
-/** Draws whole numbers below a bound; the same ones for the same seed. */
-function seeded(seed) {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }

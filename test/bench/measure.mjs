@@ -42,3 +42,15 @@ export async function interleavedRatio({ subject, baseline, rounds = 5 }) {
     ratios,
   };
 }
+
+/**
+ * Draws whole numbers; the same ones for the same seed.
+ * @param {number} seed @returns {(below: number) => number} From 0 up to, not including, `below` (at most 2^32).
+ */
+export function seeded(seed) {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
