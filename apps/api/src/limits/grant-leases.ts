@@ -33,8 +33,13 @@ import { LeaseStore, type LeaseRow } from './lease.store.js';
 
 /** A lease lasts this long unless it is renewed; renewal is asked for at half of it. */
 export const LEASE_MS = 3_600_000;
-/** Loans smaller than this many seconds at the maximum rate are not worth a message. */
-const MINIMUM_SECONDS = 1n;
+/**
+ * What is left is lent whole once it lasts no longer than twice this at the maximum rate. Use is seen once a second and
+ * a renewal takes its time, so a smaller loan is drawn before it is renewed, and the domain stops with money left.
+ */
+const MINIMUM_SECONDS = 10n;
+/** Loans smaller than this many seconds at the maximum rate are not worth asking back. */
+const RECLAIM_SECONDS = 1n;
 
 interface Desk {
   tx: Tx;
@@ -149,7 +154,9 @@ export class GrantLeases implements OnModuleInit {
       series: { ...own, authorisedPico: 0n },
     });
     const left = lease.sentPico - drawnBy(own);
-    if (left <= 0n && authorisation.remainingPico < minimumPico) await this.reclaim(desk, lease, minimumPico);
+    const worthwhilePico = (ratePerHourPico * RECLAIM_SECONDS) / 3_600n;
+    if (left <= 0n && authorisation.remainingPico < worthwhilePico)
+      await this.reclaim(desk, lease, worthwhilePico);
     await this.send(desk, lease, { changed: !current || added.length > 0, authorisation, own });
   }
 
@@ -157,13 +164,13 @@ export class GrantLeases implements OnModuleInit {
    * A host without money while others hold more than they need: each of those gives half of its loan back. It is there
    * to be lent as soon as they have confirmed, so a tenant's money follows its use from host to host.
    */
-  private async reclaim(desk: Desk, starving: LeaseRow, minimumPico: bigint): Promise<void> {
+  private async reclaim(desk: Desk, starving: LeaseRow, worthwhilePico: bigint): Promise<void> {
     for (const lease of desk.open) {
       const settling = lease.state !== 'active' || lease.authorisedPico !== lease.sentPico;
       if (lease === starving || settling || lease.sinceUtcNs === null) continue;
       const drawn = drawnBy(this.seriesOf(desk, lease));
       const loan = lease.sentPico - drawn;
-      if (loan <= 2n * minimumPico) continue;
+      if (loan <= 2n * worthwhilePico) continue;
       lease.sentPico = drawn + loan / 2n;
       await this.sendGeneration(desk.tx, lease, drawn);
     }
