@@ -132,13 +132,16 @@ export class LiveBill implements OnModuleInit {
     const { rated, ratePerHourPico } = live;
     const { tenant, bill, usage } = rated;
     const audience = { tenantId: tenant.tenantId };
-    this.feed.publish(audience, 'bill.figures', {
+    const billFigures = {
       at: instantWire(rated.nowNs),
       accrued: picoWire(bill.accruedPico, bill.currency),
       payable: minorWire(bill.payable.totalMinor, bill.currency),
       rate_per_hour: picoWire(ratePerHourPico, bill.currency),
       metered_to: usage.meteredToNs === null ? null : instantWire(usage.meteredToNs),
-    });
-    for (const figures of domainFigures(live)) this.feed.publish(audience, 'domain.figures', figures);
+    };
+    this.feed.publishAll(audience, [
+      { name: 'bill.figures', data: billFigures },
+      ...domainFigures(live).map((data) => ({ name: 'domain.figures', data })),
+    ]);
   }
 }

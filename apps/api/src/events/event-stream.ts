@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { EventWire } from '../platform/event-map.js';
+import type { FigureText } from '../platform/live-feed.js';
 
 /** A reader who has not taken this many bytes is dropped; it comes back with Last-Event-ID and misses nothing. */
 const unreadBytesMax = 1024 * 1024;
@@ -68,9 +69,9 @@ export class EventStream {
     this.write(`id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
   }
 
-  sendFigure(name: string, data: string): void {
+  sendFigures(figures: readonly FigureText[]): void {
     if (this.reply.raw.writableLength < unreadBytesForFigures)
-      this.write(`event: ${name}\ndata: ${data}\n\n`);
+      this.write(figures.map(({ name, data }) => `event: ${name}\ndata: ${data}\n\n`).join(''));
   }
 
   sendHeartbeat(): void {

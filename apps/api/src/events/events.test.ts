@@ -201,6 +201,24 @@ describe('the live stream', () => {
     reader.close();
   });
 
+  test('figures sent together all come, in order, whatever text they hold', async () => {
+    const reader = new Reader('/v1/events', headers);
+    await reader.ready();
+    const figures = Array.from({ length: 100 }, (_, at) => ({
+      name: 'domain.metrics',
+      data: { together: at, text: 'a\nb\r\n\n: "ä" \u2028' },
+    }));
+    await until(() => {
+      api.get(LiveFeed).publish({ tenantId }, 'domain.metrics', { open: true });
+      return reader.messages.some(({ data }) => data.open === true);
+    });
+    api.get(LiveFeed).publishAll({ tenantId }, figures);
+    await until(() => reader.messages.some(({ data }) => data.together === 99));
+    const come = reader.messages.filter(({ data }) => data.together !== undefined);
+    expect(come.map(({ data }) => data)).toEqual(figures.map(({ data }) => data));
+    reader.close();
+  });
+
   test("the operator's stream brings the events of all tenants", async () => {
     const staff = await api.signIn({ operatorRole: 'support' });
     const reader = new Reader('/v1/operator/events', { cookie: staff.headers.cookie ?? '' });

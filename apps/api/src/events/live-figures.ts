@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { type Audience, liveChannel } from '../platform/live-feed.js';
+import { type Audience, type FigureText, liveChannel, readFigures } from '../platform/live-feed.js';
 import { RedisLink } from '../platform/redis.js';
 
-/** Takes one figure: its name and its data, as JSON text. */
-export type FigureReader = (name: string, data: string) => void;
+/** Takes figures that came together. */
+export type FigureReader = (figures: readonly FigureText[]) => void;
 
 /** The once-a-second figures that open streams of this process look at; a channel nobody looks at is not followed. */
 @Injectable()
@@ -45,8 +45,7 @@ export class LiveFigures implements OnModuleDestroy {
   }
 
   private hand(channel: string, message: string): void {
-    const { name, data } = JSON.parse(message) as { name: string; data: unknown };
-    const text = JSON.stringify(data);
-    for (const reader of this.readers.get(channel) ?? []) reader(name, text);
+    const figures = readFigures(message);
+    for (const reader of this.readers.get(channel) ?? []) reader(figures);
   }
 }

@@ -54,7 +54,7 @@ export class StreamEvents implements OnModuleDestroy {
       live = true;
       if (!stream.isOpen) return;
       const audience = tenantId === null ? ({ operator: true } as const) : { tenantId };
-      stream.onEnd(this.figures.follow(audience, (name, data) => stream.sendFigure(name, data)));
+      stream.onEnd(this.figures.follow(audience, (figures) => stream.sendFigures(figures)));
     } catch (error) {
       this.logger.warn(`An event stream ended: ${(error as Error).message}`);
       stream.end();
