@@ -275,3 +275,15 @@ describe('PostgreSQL itself refuses', () => {
     expect(await refusalOf(...invoice, again)).toMatchObject({ code: '23505' });
   });
 });
+
+// Commits, unlike the tests above, so it stands last.
+describe('PostgreSQL keeps a ledger transaction closed', () => {
+  test('once it has committed: not even a balanced pair of entries can be added', async () => {
+    for (const statement of ['BEGIN', ...posted, 'COMMIT']) await client.query(statement);
+    const pair = [entry('len_3', 'cash', '1'), entry('len_4', 'revenue', '-1')];
+    expect(await refusalOf(...pair)).toMatchObject({
+      code: restrict,
+      message: expect.stringContaining('closed'),
+    });
+  });
+});
