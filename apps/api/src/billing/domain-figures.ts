@@ -1,4 +1,4 @@
-import { accruedByResource, floorRatio, METER_VECTORS, sumRatios, ZERO } from '@xenorack/accounting';
+import { METER_VECTORS } from '@xenorack/accounting';
 import { instantWire } from '../catalog/instant.dto.js';
 import { picoWire } from '../catalog/money.dto.js';
 import type { IncarnationRow } from '../metering/usage.store.js';
@@ -32,7 +32,7 @@ export function domainFigures(live: LiveTenant) {
     const figures = gathered.get(scopeOf.get(incarnation.resourceId) ?? incarnation.resourceId);
     if (figures) addFigures(figures, incarnation, live);
   }
-  const accrued = accruedByScope(live, scopeOf);
+  const accrued = live.accruedPicoByScope;
   return [...gathered].map(([domainId, figures]) => ({
     domain_id: domainId,
     at: instantWire(figures.atNs),
@@ -53,16 +53,6 @@ export function domainFigures(live: LiveTenant) {
     rate_now: picoWire(ratePerHourByScope.get(domainId) ?? 0n, currency),
     totals: Object.fromEntries([...figures.totals].map(([meter, value]) => [meter, value.toString()])),
   }));
-}
-
-/** Exact charges so far by domain, volumes included, rounded down to a pico. */
-export function accruedByScope(live: LiveTenant, scopeOf: ReadonlyMap<string, string>): Map<string, bigint> {
-  const byScope = new Map<string, ReturnType<typeof sumRatios>>();
-  for (const [resourceId, amount] of accruedByResource(live.rated.rated)) {
-    const scope = scopeOf.get(resourceId) ?? resourceId;
-    byScope.set(scope, sumRatios([byScope.get(scope) ?? ZERO, amount]));
-  }
-  return new Map([...byScope].map(([scope, amount]) => [scope, floorRatio(amount)]));
 }
 
 function startFigures(incarnation: IncarnationRow): Gathered {

@@ -1,11 +1,11 @@
 /**
  * The bill that ticks: after each stored batch, the tenants in it are rated again and told.
  *
- * Design. One rating per tenant at a time and at most one waiting, so a burst of batches costs one rating. Rates come
- * from the difference between the last two readings, priced by the same rater as the bill itself. What is published is
+ * Design. Hosts take their readings at the same second, so what arrives within GATHER_MS of the first batch is rated
+ * together: one rating per tenant and second, however many hosts it is on, and few tenants at a time. Rates come from the difference between the last two readings, priced by the same rater as the bill itself. What is published is
  * set, never added, so a lost figure is replaced by the next.
  */
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { minorWire, picoWire } from '../catalog/money.dto.js';
 import { instantWire } from '../catalog/instant.dto.js';
 import { IngestReadings } from '../metering/ingest-readings.js';
@@ -13,9 +13,13 @@ import type { IncarnationRow } from '../metering/usage.store.js';
 import { LiveFeed } from '../platform/live-feed.js';
 import { WallClock } from '../platform/wall-clock.js';
 import { domainFigures } from './domain-figures.js';
-import { burnNow, type Delta, type LiveTenant } from './live-tenant.js';
+import { accruedByScope, burnNow, type Delta, type LiveTenant } from './live-tenant.js';
 import { RateTenant } from './rate-tenant.js';
 
+/** Batches of one second come this close together. */
+const GATHER_MS = 100;
+/** Ratings at one time: enough to keep PostgreSQL and this thread busy together. */
+const RATINGS_MAX = 4;
 /** Bills older than this are rated again when somebody asks. */
 const FRESH_MS = 1_500;
 /** Readings closer together than this (a cut beside a tick) are too short a stretch to call a rate. */
@@ -23,15 +27,14 @@ const TREND_NS_MIN = 500_000_000n;
 
 type LiveListener = (live: LiveTenant) => Promise<void>;
 
-interface Pace {
-  running: boolean;
-  again: boolean;
-}
-
 @Injectable()
-export class LiveBill implements OnModuleInit {
+export class LiveBill implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger(LiveBill.name);
-  private readonly paces = new Map<string, Pace>();
+  /** Tenants with readings that were not rated yet. */
+  private readonly dirty = new Set<string>();
+  private readonly inFlight = new Map<string, Promise<void>>();
+  private gathering: NodeJS.Timeout | null = null;
+  private stopped = false;
   private readonly heads = new Map<string, { hostNs: bigint; values: bigint[]; delta: Delta | null }>();
   private readonly listeners: LiveListener[] = [];
   private readonly latest = new Map<string, { live: LiveTenant; atMs: number }>();
@@ -46,9 +49,20 @@ export class LiveBill implements OnModuleInit {
 
   onModuleInit(): void {
     this.ingest.onIngested(async ({ accepted }) => {
-      for (const tenantId of new Set(accepted.map((reading) => reading.tenantId)))
-        void this.refresh(tenantId);
+      for (const reading of accepted) this.dirty.add(reading.tenantId);
+      if (this.stopped || this.gathering) return;
+      this.gathering = setTimeout(() => {
+        this.gathering = null;
+        this.drain();
+      }, GATHER_MS);
     });
+  }
+
+  /** Readings that come while the process stops are stored, not shown. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    if (this.gathering) clearTimeout(this.gathering);
+    await Promise.all(this.inFlight.values());
   }
 
   /** Called after each rating, before the next one of the same tenant starts. */
@@ -68,24 +82,21 @@ export class LiveBill implements OnModuleInit {
     return pending;
   }
 
-  /** Rates and publishes a tenant now, or right after the rating under way. */
-  async refresh(tenantId: string): Promise<void> {
-    const pace = this.paces.get(tenantId) ?? { running: false, again: false };
-    this.paces.set(tenantId, pace);
-    if (pace.running) {
-      pace.again = true;
-      return;
-    }
-    pace.running = true;
-    try {
-      do {
-        pace.again = false;
-        await this.rateOnce(tenantId);
-      } while (pace.again);
-    } catch (error) {
-      this.log.error({ err: error, tenantId }, 'live rating failed; the next reading tries again');
-    } finally {
-      pace.running = false;
+  /** Rates what has gathered, a few tenants at a time; one that is being rated waits for the next round. */
+  private drain(): void {
+    for (const tenantId of this.dirty) {
+      if (this.inFlight.size >= RATINGS_MAX) return;
+      if (this.inFlight.has(tenantId)) continue;
+      this.dirty.delete(tenantId);
+      const rating = this.rateOnce(tenantId)
+        .catch((error: unknown) =>
+          this.log.error({ err: error, tenantId }, 'live rating failed; the next reading tries again'),
+        )
+        .finally(() => {
+          this.inFlight.delete(tenantId);
+          if (!this.stopped) this.drain();
+        });
+      this.inFlight.set(tenantId, rating);
     }
   }
 
@@ -99,7 +110,8 @@ export class LiveBill implements OnModuleInit {
     const rated = await this.rateTenant.rate(tenantId);
     const deltas = this.deltasOf(rated.usage.incarnations);
     const { total, byScope } = burnNow(rated, deltas);
-    const live: LiveTenant = { rated, deltas, ratePerHourPico: total, ratePerHourByScope: byScope };
+    const accruedPicoByScope = accruedByScope(rated);
+    const live = { rated, deltas, ratePerHourPico: total, ratePerHourByScope: byScope, accruedPicoByScope };
     this.latest.set(tenantId, { live, atMs: this.clock.now().getTime() });
     return live;
   }

@@ -1,5 +1,7 @@
 import {
+  accruedByResource,
   ceilRatio,
+  floorRatio,
   hypotheticalTotal,
   mergeTotals,
   METER_VECTORS,
@@ -28,6 +30,8 @@ export interface LiveTenant {
   /** Net burn now, pico per hour, in all and by domain (its volumes included). */
   ratePerHourPico: bigint;
   ratePerHourByScope: Map<string, bigint>;
+  /** Exact charges so far by domain, volumes included, rounded down to a pico. */
+  accruedPicoByScope: Map<string, bigint>;
 }
 
 /**
@@ -68,4 +72,17 @@ export function burnNow(
     total: perHour([...byScope.values()].flat()),
     byScope: new Map([...byScope].map(([scope, grown]) => [scope, perHour(grown)])),
   };
+}
+
+/** Exact charges so far by domain, its volumes included, rounded down to a pico. */
+export function accruedByScope({ rated, terms }: RatedTenant): Map<string, bigint> {
+  const scopeOf = new Map(terms.assignments.map((each) => [each.resourceId, each.capScopeId]));
+  const byScope = new Map<string, Ratio[]>();
+  for (const [resourceId, amount] of accruedByResource(rated)) {
+    const scope = scopeOf.get(resourceId) ?? resourceId;
+    const list = byScope.get(scope);
+    if (list) list.push(amount);
+    else byScope.set(scope, [amount]);
+  }
+  return new Map([...byScope].map(([scope, amounts]) => [scope, floorRatio(sumRatios(amounts))]));
 }

@@ -13,14 +13,19 @@ export interface TenantTerms {
   issuerId: string;
 }
 
+const selectTerms = `
+  SELECT t.currency, t.time_zone, t.mode, m.credit_limit_pico::text AS credit, m.tax_permille, m.issuer_id
+    FROM tenant t JOIN tenant_terms m ON m.tenant_id = t.id WHERE t.id = $1`;
+
 @Injectable()
 export class TermsStore {
   constructor(private readonly database: Database) {}
 
   async of(tenantId: string, tx?: Tx): Promise<TenantTerms> {
-    const rows = await (tx ?? this.database.prisma).$queryRaw<Record<string, never>[]>`
-      SELECT t.currency, t.time_zone, t.mode, m.credit_limit_pico::text AS credit, m.tax_permille, m.issuer_id
-        FROM tenant t JOIN tenant_terms m ON m.tenant_id = t.id WHERE t.id = ${tenantId}`;
+    const rows = tx
+      ? await tx.$queryRawUnsafe<Record<string, never>[]>(selectTerms, tenantId)
+      : (await this.database.pool.query({ name: 'tenant_terms', text: selectTerms, values: [tenantId] }))
+          .rows;
     const row = rows[0];
     if (!row) throw new Error(`tenant ${tenantId} has no terms`);
     return {

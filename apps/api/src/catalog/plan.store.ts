@@ -74,19 +74,25 @@ export class PlanStore {
 
   /** Assignments of all resources of a tenant; the volumes of a domain share its monthly caps. */
   async assignmentsOf(tenantId: string): Promise<Assignment[]> {
-    const rows = await this.database.prisma.$queryRaw<
-      { resourceId: string; scope: string | null; planVersionId: string; from: bigint; to: bigint | null }[]
-    >`
-      SELECT a.resource_id AS "resourceId", v.domain_id AS scope, a.plan_version_id AS "planVersionId",
-             a.from_utc_ns AS "from", a.to_utc_ns AS "to"
-        FROM plan_assignment a LEFT JOIN volume v ON v.id = a.resource_id WHERE a.tenant_id = ${tenantId}
-       ORDER BY a.resource_id, a.from_utc_ns`;
+    const { rows } = await this.database.pool.query<{
+      resource_id: string;
+      scope: string | null;
+      plan_version_id: string;
+      from_utc_ns: string;
+      to_utc_ns: string | null;
+    }>({
+      name: 'plan_assignments',
+      text: `SELECT a.resource_id, v.domain_id AS scope, a.plan_version_id, a.from_utc_ns, a.to_utc_ns
+               FROM plan_assignment a LEFT JOIN volume v ON v.id = a.resource_id WHERE a.tenant_id = $1
+              ORDER BY a.resource_id, a.from_utc_ns`,
+      values: [tenantId],
+    });
     return rows.map((row) => ({
-      resourceId: row.resourceId,
-      capScopeId: row.scope ?? row.resourceId,
-      planVersionId: row.planVersionId,
-      fromNs: row.from,
-      toNs: row.to,
+      resourceId: row.resource_id,
+      capScopeId: row.scope ?? row.resource_id,
+      planVersionId: row.plan_version_id,
+      fromNs: BigInt(row.from_utc_ns),
+      toNs: row.to_utc_ns === null ? null : BigInt(row.to_utc_ns),
     }));
   }
 

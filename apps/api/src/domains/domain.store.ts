@@ -54,8 +54,6 @@ type DomainChange = Partial<
   }
 >;
 
-const parts = { holds: { orderBy: { cause: 'asc' } }, volumes: { orderBy: { id: 'asc' } } } as const;
-
 @Injectable()
 export class DomainStore {
   constructor(private readonly database: Database) {}
@@ -70,11 +68,13 @@ export class DomainStore {
 
   /** One domain of a tenant; any tenant's when none is named. Deleted ones are gone. */
   async find(id: string, tenantId?: string, tx?: Tx): Promise<DomainRow | null> {
-    const row = await (tx ?? this.database.prisma).domain.findFirst({
-      where: { id, deletedAt: null, ...(tenantId === undefined ? {} : { tenantId }) },
-      include: parts,
-    });
-    return row ? toRow(row) : null;
+    const rows = await this.query(
+      tx,
+      'domain_find',
+      `${selectDomain} AND d.id = $1 AND ($2::text IS NULL OR d.tenant_id = $2)`,
+      [id, tenantId ?? null],
+    );
+    return rows[0] ?? null;
   }
 
   /** The domain with its row locked until the transaction ends. */
@@ -92,18 +92,26 @@ export class DomainStore {
     take: number;
   }): Promise<DomainRow[]> {
     const { tenantId, state, name, afterId, take } = filter;
-    const rows = await this.database.prisma.domain.findMany({
-      where: {
-        deletedAt: null,
-        ...(tenantId === undefined ? {} : { tenantId }),
-        ...(state === undefined ? {} : { state }),
-        ...(name === undefined ? {} : { name: { contains: name, mode: 'insensitive' } }),
-        ...(afterId === undefined ? {} : { id: { gt: afterId } }),
-      },
-      include: parts,
-      orderBy: { id: 'asc' },
-      take,
-    });
+    return this.query(
+      undefined,
+      'domain_list',
+      `${selectDomain} AND ($1::text IS NULL OR d.tenant_id = $1) AND ($2::text IS NULL OR d.state = $2)
+         AND ($3::text IS NULL OR strpos(lower(d.name), lower($3)) > 0) AND ($4::text IS NULL OR d.id > $4)
+       ORDER BY d.id LIMIT $5`,
+      [tenantId ?? null, state ?? null, name ?? null, afterId ?? null, take],
+    );
+  }
+
+  /** The same text inside a transaction of Prisma and, prepared once per connection, on the pool. */
+  private async query(
+    tx: Tx | undefined,
+    name: string,
+    text: string,
+    values: unknown[],
+  ): Promise<DomainRow[]> {
+    const rows = tx
+      ? await tx.$queryRawUnsafe<Selected[]>(text, ...values)
+      : (await this.database.pool.query<Selected>({ name, text, values })).rows;
     return rows.map(toRow);
   }
 
@@ -149,9 +157,35 @@ export class DomainStore {
   }
 }
 
-function toRow(row: object): DomainRow {
-  const stored = row as Omit<DomainRow, 'landingReservePico'> & {
-    landingReservePico: { toFixed(digits: number): string };
+/** A domain with its holds and volumes in one row: lists and single domains are the most asked for of all. */
+const selectDomain = `
+  SELECT d.id, d.tenant_id AS "tenantId", d.name, d.labels, d.image, d.phase, d.state, d.state_reason AS "stateReason",
+         d.host_id AS "hostId", d.plan_version_id AS "planVersionId", d.vcpus, d.weight, d.cap,
+         d.memory_frames AS "memoryFrames", d.ports, d.landing_reserve_pico::text AS "landingReservePico",
+         d.operation_id AS "operationId", d.version, d.started_at AS "startedAt", d.created_at AS "createdAt",
+         (SELECT coalesce(jsonb_agg(jsonb_build_object('cause', h.cause, 'detail', h.detail, 'since', h.since)
+                 ORDER BY h.cause), '[]') FROM hold h WHERE h.domain_id = d.id) AS holds,
+         (SELECT coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'tenantId', v.tenant_id, 'name', v.name,
+                 'bytes', v.bytes::text, 'hostId', v.host_id, 'domainId', v.domain_id, 'state', v.state,
+                 'createdAt', v.created_at) ORDER BY v.id), '[]') FROM volume v WHERE v.domain_id = d.id) AS volumes
+    FROM domain d WHERE d.deleted_at IS NULL`;
+
+/** Inside JSON, instants and large integers are text. */
+type Selected = Omit<DomainRow, 'landingReservePico' | 'holds' | 'volumes'> & {
+  landingReservePico: string;
+  holds: (Omit<DomainRow['holds'][number], 'since'> & { since: string })[];
+  volumes: (Omit<VolumeRow, 'bytes' | 'createdAt'> & { bytes: string; createdAt: string })[];
+};
+
+function toRow(row: Selected): DomainRow {
+  return {
+    ...row,
+    landingReservePico: BigInt(row.landingReservePico),
+    holds: row.holds.map((hold) => ({ ...hold, since: new Date(hold.since) })),
+    volumes: row.volumes.map((volume) => ({
+      ...volume,
+      bytes: BigInt(volume.bytes),
+      createdAt: new Date(volume.createdAt),
+    })),
   };
-  return { ...stored, landingReservePico: BigInt(stored.landingReservePico.toFixed(0)) };
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { LiveBill } from '../billing/live-bill.js';
-import { accruedByScope } from '../billing/domain-figures.js';
 import { picoWire } from '../catalog/money.dto.js';
 import { PlanStore } from '../catalog/plan.store.js';
 import { HostStore } from '../hosts/host.store.js';
@@ -77,9 +76,8 @@ export class ShowDomain {
 
   private async billOf(tenantId: string) {
     const live = await this.liveBill.current(tenantId);
-    const scopeOf = new Map(live.rated.terms.assignments.map((each) => [each.resourceId, each.capScopeId]));
     return {
-      accrued: accruedByScope(live, scopeOf),
+      accrued: live.accruedPicoByScope,
       rates: live.ratePerHourByScope,
       currency: live.rated.tenant.currency,
     };

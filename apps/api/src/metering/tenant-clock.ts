@@ -64,11 +64,22 @@ export class TenantClocks {
   ) {}
 
   async of(tenantId: string, tx?: Tx): Promise<TenantClock> {
-    const rows = await (tx ?? this.database.prisma).tenantClock.findMany({
-      where: { tenantId },
-      orderBy: [{ jump: 'asc' }, { hostId: 'asc' }],
+    if (tx) return new TenantClock(await tx.tenantClock.findMany({ where: { tenantId } }));
+    const { rows } = await this.database.pool.query<
+      Record<'host_id' | 'from_utc_ns' | 'offset_ns', string> & { jump: number }
+    >({
+      name: 'tenant_clock',
+      text: 'SELECT jump, host_id, from_utc_ns, offset_ns FROM tenant_clock WHERE tenant_id = $1',
+      values: [tenantId],
     });
-    return new TenantClock(rows);
+    return new TenantClock(
+      rows.map((row) => ({
+        jump: row.jump,
+        hostId: row.host_id,
+        fromUtcNs: BigInt(row.from_utc_ns),
+        offsetNs: BigInt(row.offset_ns),
+      })),
+    );
   }
 
   /** The tenant's present in UTC ns: wall time, ahead by its jumps when it is a test tenant. */
