@@ -36,7 +36,8 @@ function readStamp() {
 }
 
 async function npmInstall() {
-  const quiet = ['--no-fund', '--no-audit', '--loglevel=error'];
+  // The build needs what npm calls dev packages, also where NODE_ENV says production.
+  const quiet = ['--include=dev', '--no-fund', '--no-audit', '--loglevel=error'];
   const clean = await npm(['ci', ...quiet]);
   if (clean.code === 0) return;
   // npm refuses a lock file that lacks optional packages of other platforms; `install` takes its versions all the same,
