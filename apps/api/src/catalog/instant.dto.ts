@@ -1,7 +1,4 @@
-import { formatInstant, parseInstant } from '@xenorack/accounting';
-import { z } from 'zod';
-
-export const instantSchema = z.string().describe('RFC 3339, UTC.');
+import { formatInstant } from '@xenorack/accounting';
 
 /** UTC nanoseconds as RFC 3339 with millisecond digits at most: what people and charts read. */
 export function instantWire(utcNs: bigint): string {
@@ -12,5 +9,3 @@ export function instantWire(utcNs: bigint): string {
 export function exactInstantWire(utcNs: bigint): string {
   return formatInstant(utcNs);
 }
-
-export { parseInstant };

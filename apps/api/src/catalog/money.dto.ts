@@ -1,4 +1,4 @@
-import { formatMinor, formatPico, type Money } from '@xenorack/accounting';
+import { formatMinor, formatPico } from '@xenorack/accounting';
 import { z } from 'zod';
 
 export const moneySchema = z
@@ -18,8 +18,4 @@ export function picoWire(amountPico: bigint, currency: string): MoneyWire {
 /** A rounded amount in minor units. */
 export function minorWire(amountMinor: bigint, currency: string): MoneyWire {
   return { amount: formatMinor(amountMinor, currency), currency };
-}
-
-export function moneyWire(money: Money): MoneyWire {
-  return picoWire(money.amountPico, money.currency);
 }

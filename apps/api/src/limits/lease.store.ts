@@ -39,15 +39,6 @@ export class LeaseStore {
     return rows.map(toRow);
   }
 
-  async tenantsOf(hostId: string): Promise<string[]> {
-    const rows = await this.database.prisma.lease.findMany({
-      where: { hostId, state: { in: ['active', 'exhausted', 'unconfirmed'] } },
-      select: { tenantId: true },
-      distinct: ['tenantId'],
-    });
-    return rows.map((row) => row.tenantId);
-  }
-
   /** Tenants with a series whose renewal is due. */
   async due(before: Date): Promise<string[]> {
     const rows = await this.database.prisma.lease.findMany({
@@ -68,10 +59,6 @@ export class LeaseStore {
       updatedAt: now,
     };
     await tx.lease.upsert({ where: { id: lease.id }, create: { ...data, createdAt: now }, update: data });
-  }
-
-  async setDrawn(id: string, drawnPico: bigint): Promise<void> {
-    await this.database.prisma.lease.update({ where: { id }, data: { drawnPico: drawnPico.toString() } });
   }
 
   async setState(id: string, state: LeaseRow['state'], tx?: Tx): Promise<void> {

@@ -49,14 +49,6 @@ export class UsageStore {
     return rows.map(toIncarnation);
   }
 
-  async incarnationsOfResource(resourceId: string): Promise<IncarnationRow[]> {
-    const { rows } = await this.database.pool.query(
-      `SELECT ${incarnationColumns} FROM incarnation WHERE resource_id = $1 ORDER BY opened_utc_ns, id`,
-      [resourceId],
-    );
-    return rows.map(toIncarnation);
-  }
-
   /** Cuts after a known seq per incarnation (-1 for all), in order of incarnation and seq. */
   async cutsAfter(known: { incarnationId: string; seq: bigint }[]): Promise<CutRow[]> {
     if (known.length === 0) return [];
