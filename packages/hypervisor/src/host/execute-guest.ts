@@ -73,7 +73,8 @@ function runToNextExit(machine: Machine, vcpu: Vcpu): void {
   vcpu.pendingNs = exit.workNs + CPU_MODEL.guestExitNs;
   if (exit.then.do !== 'hypercall') return;
   vcpu.pendingNs += CPU_MODEL.hypercallEntryNs;
-  if (exit.then.call?.op === 'event_channel_op') vcpu.pendingNs += CPU_MODEL.eventSendNs;
+  if (exit.then.call?.op === 'event_channel_op')
+    vcpu.pendingNs += CPU_MODEL.hypercall.event_channel_op.sendNs;
 }
 
 function runSafely(run: () => GuestExit): GuestExit {
