@@ -28,6 +28,7 @@ export const LIMITS = {
   throttleCapPercent: 10,
   allowancesMax: 4096,
   allowanceItemsMax: 4096,
+  multicallEntriesMax: 1024,
   crashReasonCharactersMax: 200,
   eventsQueuedMax: 100_000,
 } as const;

@@ -45,6 +45,7 @@ export const CPU_MODEL = {
     multicall: { callNs: 1_000n, entryNs: 1_000n },
     console_io: { callNs: 2_000n, perKibNs: 2_000n },
     domctl: { callNs: 4_000n },
+    sysctl: { callNs: 4_000n },
   },
   /** onbehalf: xenstored, one request answered, its bytes, and one watch that fires. */
   xenstore: { requestNs: 15_000n, perKibNs: 3_000n, watchNs: 6_000n },

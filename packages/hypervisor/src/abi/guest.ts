@@ -1,19 +1,10 @@
 import type { BlockFrontend } from './block.js';
+import type { Hypercall, HypercallAnswer } from './hypercall.js';
 import type { ShutdownReason } from './power.js';
 import type { SocketFrontend } from './sockets.js';
 
 export type DomId = number;
 export type EventPort = number;
-
-/** A call into Xen. Everything in it was written by a guest and is checked by the dispatcher. */
-export type Hypercall =
-  | { op: 'event_channel_op'; cmd: 'send'; port: EventPort }
-  | { op: 'event_channel_op'; cmd: 'bind_ipi'; vcpu: number }
-  | { op: 'vcpu_op'; cmd: 'get_runstate_info' }
-  | { op: 'sched_op'; cmd: 'shutdown'; reason: ShutdownReason };
-
-/** A negative Xen errno, or the call's result. */
-export type HypercallAnswer = number | readonly bigint[];
 
 /** What follows once the work of an exit is paid for. */
 export type GuestThen =

@@ -1,4 +1,5 @@
-import type { GuestThen, HypercallAnswer } from '../abi/guest.js';
+import type { GuestThen } from '../abi/guest.js';
+import type { HypercallAnswer } from '../abi/hypercall.js';
 import type { Timer } from '../time/timers.js';
 import type { Domain } from './domain.js';
 
@@ -8,6 +9,11 @@ export type Runstate = 'running' | 'runnable' | 'blocked' | 'offline';
 export const PRIORITY = { BOOST: 0, UNDER: 1, OVER: 2 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
+/** `next` goes on with what is left of a long hypercall; undefined while there is more. */
+export interface PendingHypercall {
+  next(): HypercallAnswer | undefined;
+}
+
 /**
  * One virtual CPU: what it has still to execute, its runstate clock, and its place in the scheduler.
  * Invariant: running + runnable + blocked + offline = its age, where age counts from the opening of the incarnation.
@@ -15,9 +21,13 @@ export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 export class Vcpu {
   /** Work already declared by the guest and not executed yet. */
   pendingNs = 0n;
+  /** What its last hypercall spent and has still to be paid. */
+  owedNs = 0n;
   onBehalfOf: number | null = null;
   then: GuestThen = { do: 'continue' };
   entry: HypercallAnswer | undefined = undefined;
+  /** A hypercall under way: done in part, or done and not yet paid for. */
+  hypercall: PendingHypercall | null = null;
 
   blocked = false;
   /** Waiting for its domain's cap budget. */

@@ -1,4 +1,5 @@
-import type { Guest, GuestExit, GuestThen, HypercallAnswer } from '../abi/guest.js';
+import type { Guest, GuestExit, GuestThen } from '../abi/guest.js';
+import type { HypercallAnswer } from '../abi/hypercall.js';
 
 /** What a coroutine yields: work of a declared cost, or another way to leave the CPU. */
 export type GuestEffect = { do: 'work'; ns: bigint | number; onBehalfOf?: number } | GuestThen;

@@ -1,4 +1,5 @@
-import type { Guest, HypercallAnswer, StartInfo } from '../abi/guest.js';
+import type { Guest, StartInfo } from '../abi/guest.js';
+import type { HypercallAnswer } from '../abi/hypercall.js';
 import { coroutineGuest, type GuestEffect, type GuestRoutine } from './coroutine.js';
 
 /** What a task of the guest kernel yields, beside what leaves the CPU: waiting, and letting other tasks go first. */

@@ -224,10 +224,9 @@ class WebServer {
   }
 
   private *stats(): TaskRoutine<Reply> {
-    const states = yield { do: 'hypercall', call: { op: 'vcpu_op', cmd: 'get_runstate_info' } };
-    const [running, runnable, blocked, offline] = Array.isArray(states)
-      ? (states as bigint[]).map(String)
-      : [];
+    const answer = yield { do: 'hypercall', call: { op: 'vcpu_op', cmd: 'get_runstate_info' } };
+    const { timesNs = [] } = answer as { timesNs?: readonly bigint[] };
+    const [running, runnable, blocked, offline] = timesNs.map(String);
     return json({
       domain: this.info.name,
       dom_id: this.info.domId,

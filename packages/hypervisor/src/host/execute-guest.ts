@@ -1,21 +1,22 @@
 import { CPU_MODEL } from '../abi/cpu-model.js';
-import type { GuestExit } from '../abi/guest.js';
+import type { HypercallAnswer } from '../abi/hypercall.js';
 import type { Vcpu } from '../domain/vcpu.js';
-import { dispatchHypercall } from '../hypercall/dispatch.js';
+import { type HypercallContext, isContinuation } from '../hypercall/context.js';
+import { continueHypercall, dispatchHypercall, entryCostNs } from '../hypercall/dispatch.js';
+import { hypercallNameOf } from '../hypercall/hypercall-name.js';
 import { LIMITS } from '../limits.js';
 import { SLICE_NS } from '../sched/credit.js';
+import { copyExit, crashExit } from './copy-exit.js';
 import type { Machine } from './machine.js';
-
-const NS_MAX = 1n << 62n;
 
 /**
  * Lets a guest go on: does what its last exit asked for now that its work is paid, then runs it to its next exit. The
  * next exit always has a cost, so a guest that only exits still makes time pass and pays for it.
  */
 export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
+  if (vcpu.hypercall !== null) return resume(machine, vcpu);
   const { then, domain } = vcpu;
   vcpu.then = { do: 'continue' };
-  vcpu.entry = undefined;
   switch (then.do) {
     case 'continue':
       break;
@@ -25,7 +26,7 @@ export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
       if (!domain.events.anyPending && block(machine, vcpu, then.untilNs)) return 'stay';
       break;
     case 'hypercall':
-      vcpu.entry = dispatchHypercall(hypercallHost(machine), vcpu, then.call);
+      if (!beginHypercall(machine, vcpu, then.call)) return 'stay';
       break;
     case 'shutdown':
       machine.end(domain, then.reason, '');
@@ -34,18 +35,69 @@ export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
       machine.end(domain, 'crash', then.message.slice(0, LIMITS.crashReasonCharactersMax));
       return 'stay';
   }
-  if (!vcpu.wantsCpu) return 'stay';
-  runToNextExit(machine, vcpu);
+  return goOn(machine, vcpu);
+}
+
+function goOn(machine: Machine, vcpu: Vcpu): 'stay' {
+  if (vcpu.wantsCpu) runToNextExit(machine, vcpu);
   return 'stay';
 }
 
-function hypercallHost(machine: Machine) {
-  return {
-    sched: machine.sched,
-    stats: machine.stats,
-    notify: (d: Vcpu['domain'], port: number, vcpu: number) => machine.notify(d, port, vcpu),
-    shutDown: (d: Vcpu['domain'], reason: Parameters<Machine['shutDown']>[1]) => machine.shutDown(d, reason),
+/**
+ * Does a call, or its first chunk. What it spent beyond its entry is paid before anything else happens on this vCPU.
+ * @returns Whether the guest may go on at once.
+ */
+function beginHypercall(machine: Machine, vcpu: Vcpu, call: unknown): boolean {
+  let spentNs = 0n;
+  const context: HypercallContext = {
+    host: machine,
+    vcpu,
+    domain: vcpu.domain,
+    spend: (costNs) => {
+      spentNs += costNs;
+    },
   };
+  const begun = dispatchHypercall(context, hypercallNameOf(call), call);
+  const charge = () => {
+    vcpu.pendingNs += spentNs;
+    spentNs = 0n;
+  };
+  if (!isContinuation(begun)) {
+    if (spentNs === 0n || !vcpu.domain.identity.driver) {
+      // Paid with the work up to the guest's next exit, which saves a step.
+      vcpu.owedNs = spentNs;
+      vcpu.entry = begun;
+      return true;
+    }
+    // A driver domain's next exit may be for another domain: this call is paid for first.
+    charge();
+    vcpu.hypercall = { next: () => begun };
+    return false;
+  }
+  let answer: HypercallAnswer | undefined = continueHypercall(begun);
+  vcpu.hypercall = {
+    next: () => {
+      if (answer !== undefined) return answer;
+      answer = continueHypercall(begun);
+      charge();
+      // What the last chunk spent is still to be paid; the answer follows then.
+      return answer !== undefined && vcpu.pendingNs === 0n ? answer : undefined;
+    },
+  };
+  charge();
+  return false;
+}
+
+function resume(machine: Machine, vcpu: Vcpu): 'stay' {
+  const answer = vcpu.hypercall?.next();
+  if (answer === undefined) {
+    // A chunk that cost nothing must not stop time.
+    if (vcpu.pendingNs === 0n) vcpu.pendingNs = CPU_MODEL.hypercallEntryNs;
+    return 'stay';
+  }
+  vcpu.hypercall = null;
+  vcpu.entry = answer;
+  return goOn(machine, vcpu);
 }
 
 /** False when the time to wake has already come. */
@@ -61,62 +113,15 @@ function block(machine: Machine, vcpu: Vcpu, untilNs: bigint | undefined): boole
 
 function runToNextExit(machine: Machine, vcpu: Vcpu): void {
   machine.stats.guestExits += 1;
-  const { domain } = vcpu;
-  const guest = domain.guest;
-  let exit: GuestExit =
-    guest === null ? crashed('it has no guest') : runSafely(() => guest.run(vcpu.id, SLICE_NS, vcpu.entry));
-  const fault = faultIn(exit, domain.identity.driver);
-  if (fault !== null) exit = crashed(fault);
+  const { guest, identity } = vcpu.domain;
+  const exit =
+    guest === null
+      ? crashExit('it has no guest')
+      : copyExit(() => guest.run(vcpu.id, SLICE_NS, vcpu.entry), identity.driver);
   vcpu.entry = undefined;
   vcpu.then = exit.then;
   vcpu.onBehalfOf = exit.onBehalfOf ?? null;
-  vcpu.pendingNs = exit.workNs + CPU_MODEL.guestExitNs;
-  if (exit.then.do !== 'hypercall') return;
-  vcpu.pendingNs += CPU_MODEL.hypercallEntryNs;
-  if (exit.then.call?.op === 'event_channel_op')
-    vcpu.pendingNs += CPU_MODEL.hypercall.event_channel_op.sendNs;
-}
-
-function runSafely(run: () => GuestExit): GuestExit {
-  try {
-    return run();
-  } catch {
-    return crashed('it threw out of its contract');
-  }
-}
-
-function crashed(message: string): GuestExit {
-  return { workNs: 0n, then: { do: 'crash', message } };
-}
-
-/** Why an exit is not one; null for a sound one. */
-function faultIn(exit: GuestExit, driver: boolean): string | null {
-  if (typeof exit !== 'object' || exit === null || typeof exit.then !== 'object' || exit.then === null) {
-    return 'it left the CPU without a reason';
-  }
-  if (typeof exit.workNs !== 'bigint' || exit.workNs < 0n || exit.workNs > NS_MAX)
-    return 'it declared impossible work';
-  if (exit.onBehalfOf !== undefined && !driver) return 'only driver domains work on behalf of others';
-  const { then } = exit;
-  switch (then.do) {
-    case 'continue':
-    case 'yield':
-      return null;
-    case 'hypercall':
-      return typeof then.call === 'object' && then.call !== null
-        ? null
-        : 'it made a hypercall without a call';
-    case 'block':
-      return then.untilNs === undefined || (typeof then.untilNs === 'bigint' && then.untilNs < NS_MAX)
-        ? null
-        : 'it blocked until an impossible time';
-    case 'shutdown':
-      return ['poweroff', 'reboot', 'crash'].includes(then.reason)
-        ? null
-        : 'it shut down for an unknown reason';
-    case 'crash':
-      return typeof then.message === 'string' ? null : 'it crashed without a message';
-    default:
-      return 'it left the CPU in an unknown way';
-  }
+  vcpu.pendingNs = exit.workNs + CPU_MODEL.guestExitNs + vcpu.owedNs;
+  vcpu.owedNs = 0n;
+  if (exit.then.do === 'hypercall') vcpu.pendingNs += entryCostNs(hypercallNameOf(exit.then.call));
 }

@@ -1,59 +1,62 @@
+import { CPU_MODEL } from '../abi/cpu-model.js';
 import { ERRNO } from '../abi/errno.js';
-import type { Hypercall, HypercallAnswer } from '../abi/guest.js';
-import type { ShutdownReason } from '../abi/power.js';
-import type { Domain } from '../domain/domain.js';
-import type { Vcpu } from '../domain/vcpu.js';
-import type { Scheduler } from '../sched/scheduler.js';
+import type { HypercallAnswer, HypercallName } from '../abi/hypercall.js';
+import { Arguments, faultErrno } from './arguments.js';
+import type { Continuation, HypercallContext, HypercallHandler } from './context.js';
+import { eventChannelOp } from './event-channel-op.js';
+import { multicall } from './multicall.js';
+import { schedOp } from './sched-op.js';
+import { vcpuOp } from './vcpu-op.js';
+import { xenVersion } from './xen-version.js';
 
-/** What hypercalls may do to the machine. */
-export interface HypercallHost {
-  sched: Scheduler;
-  notify(domain: Domain, port: number, vcpu: number): void;
-  shutDown(domain: Domain, reason: ShutdownReason): void;
-  stats: { hypercalls: number; eventsSent: number };
+/** The one table of what guests may call. */
+const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
+  multicall: (context, call) => multicall(context, call, dispatchEntry),
+  xen_version: xenVersion,
+  vcpu_op: vcpuOp,
+  sched_op: schedOp,
+  event_channel_op: eventChannelOp,
+};
+
+/** What a call costs before anything is done. Every call costs its entry, known or not. */
+export function entryCostNs(name: HypercallName | null): bigint {
+  const { hypercallEntryNs, hypercall } = CPU_MODEL;
+  return name === null ? hypercallEntryNs : hypercallEntryNs + hypercall[name].callNs;
 }
 
 /**
- * The one way into Xen. Checks everything in the call, does it, and answers a value or a negative Xen errno; nothing a
- * guest passes gets an exception out of here.
+ * The one way into Xen. Copies the call in, checks it, does it, and answers a value or a negative Xen errno, or a
+ * continuation that goes on from there; nothing a guest passes gets an exception out of here.
  */
-export function dispatchHypercall(host: HypercallHost, vcpu: Vcpu, call: Hypercall): HypercallAnswer {
-  host.stats.hypercalls += 1;
-  if (typeof call !== 'object' || call === null) return -ERRNO.EFAULT;
-  switch (call.op) {
-    case 'event_channel_op':
-      return eventChannelOp(host, vcpu.domain, call);
-    case 'vcpu_op': {
-      if (call.cmd !== 'get_runstate_info') return -ERRNO.ENOSYS;
-      host.sched.settleAll();
-      host.sched.books.accrueRunstate(vcpu);
-      const { running, runnable, blocked, offline } = vcpu.runstateNs;
-      return [running, runnable, blocked, offline];
-    }
-    case 'sched_op':
-      if (call.cmd !== 'shutdown') return -ERRNO.ENOSYS;
-      if (!['poweroff', 'reboot', 'crash'].includes(call.reason)) return -ERRNO.EINVAL;
-      host.shutDown(vcpu.domain, call.reason);
-      return 0;
-    default:
-      return -ERRNO.ENOSYS;
+export function dispatchHypercall(
+  context: HypercallContext,
+  name: HypercallName | null,
+  call: unknown,
+): HypercallAnswer | Continuation {
+  context.host.stats.hypercalls += 1;
+  return dispatchEntry(context, name, call);
+}
+
+/** Goes on with a long operation; undefined while it is not finished. */
+export function continueHypercall(continuation: Continuation): HypercallAnswer | undefined {
+  try {
+    const step = continuation.next();
+    return step.done ? step.value : undefined;
+  } catch (thrown) {
+    return faultErrno(thrown);
   }
 }
 
-function eventChannelOp(
-  host: HypercallHost,
-  domain: Domain,
-  call: Extract<Hypercall, { op: 'event_channel_op' }>,
-): HypercallAnswer {
-  if (call.cmd === 'send') {
-    host.stats.eventsSent += 1;
-    return domain.events.send(call.port) ? 0 : -ERRNO.EINVAL;
+function dispatchEntry(
+  context: HypercallContext,
+  name: HypercallName | null,
+  call: unknown,
+): HypercallAnswer | Continuation {
+  const handler = name === null ? undefined : HANDLERS[name];
+  if (handler === undefined) return -ERRNO.ENOSYS;
+  try {
+    return handler(context, new Arguments(call));
+  } catch (thrown) {
+    return faultErrno(thrown);
   }
-  if (call.cmd === 'bind_ipi') {
-    const vcpu = call.vcpu;
-    if (!Number.isInteger(vcpu) || domain.vcpus[vcpu] === undefined) return -ERRNO.ENOENT;
-    const port: number | null = domain.events.bind(() => host.notify(domain, port as number, vcpu));
-    return port ?? -ERRNO.ENOSPC;
-  }
-  return -ERRNO.ENOSYS;
 }
