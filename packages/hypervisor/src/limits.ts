@@ -26,9 +26,31 @@ export const LIMITS = {
   eventPortsPerDomainMax: 4096,
   /** Cap, in percent of one pCPU, of a domain whose throttling allowance is exhausted. */
   throttleCapPercent: 10,
+  /** 1 TiB. */
+  hostFramesMax: 1 << 28,
+  /** General, or type, references of one frame (Xen counts in 26 bits). */
+  frameReferencesMax: (1 << 26) - 1,
+  /** Validated page tables of a domain: one for each so many frames of its maximum, within the bounds. */
+  framesPerTable: 64,
+  tablesPerDomainMin: 64,
+  tablesPerDomainMax: 8192,
+  /** Guest frame numbers of an auto-translated domain above its memory, for grants it maps. */
+  extraGfnsPerDomain: 1 << 16,
+  /** One load or store of a guest. */
+  guestAccessBytesMax: 1 << 20,
+  mmuRequestsMax: 1 << 16,
+  /** Extents of one reservation call. */
+  reservationExtentsMax: 1 << 20,
+  /** 2^order frames of one extent, for domains and for the privileged (Xen's CONFIG_DOMU_MAX_ORDER). */
+  extentOrderMax: 9,
+  /** Xen's pause count of a domain is a byte. */
+  toolstackPausesMax: 255,
   allowancesMax: 4096,
   allowanceItemsMax: 4096,
   multicallEntriesMax: 1024,
+  /** Of one write to Xen's console, and of what is kept of a domain's. */
+  consoleWriteBytesMax: 4096,
+  consoleBytesMax: 4096,
   crashReasonCharactersMax: 200,
   eventsQueuedMax: 100_000,
 } as const;

@@ -2,7 +2,9 @@ import type { DomId, Guest } from '../abi/guest.js';
 import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
 import { EventChannels } from '../event/event-channels.js';
 import type { Incarnation } from '../meter/incarnation.js';
+import { ConsoleLog } from './console-log.js';
 import { Vcpu } from './vcpu.js';
+import type { Watchdog } from './watchdogs.js';
 
 export interface DomainIdentity {
   domId: DomId;
@@ -11,6 +13,8 @@ export interface DomainIdentity {
   id: string;
   /** A domain of the host itself that serves devices: not billed, its own time is overhead. */
   driver: boolean;
+  /** A control domain: it may use domctl and sysctl, and what Xen keeps for domain 0. */
+  privileged: boolean;
 }
 
 /**
@@ -21,7 +25,11 @@ export interface DomainIdentity {
 export class Domain {
   readonly vcpus: Vcpu[] = [];
   readonly events = new EventChannels();
+  readonly console = new ConsoleLog();
   readonly holds = new Set<PauseCause>(['build']);
+  /** How often `toolstack` holds it. */
+  toolstackPauses = 0;
+  readonly watchdogs: (Watchdog | null)[] = [null, null];
   guest: Guest | null = null;
   incarnation: Incarnation | null = null;
   ended: ShutdownReason | null = null;
@@ -54,7 +62,7 @@ export class Domain {
   }
 
   get power(): PowerState {
-    if (this.ended !== null) return this.ended === 'crash' ? 'crashed' : 'shutdown';
+    if (this.ended !== null) return this.ended === 'crash' || this.ended === 'watchdog' ? 'crashed' : 'shutdown';
     return this.holds.size === 0 ? 'running' : 'paused';
   }
 

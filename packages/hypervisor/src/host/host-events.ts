@@ -20,7 +20,7 @@ export type HostEvent =
       reading: MeterReading;
     }
   | { type: 'domain.resized'; atNs: bigint; domId: DomId; id: string; reading: MeterReading }
-  | { type: 'domain.shutdown'; atNs: bigint; domId: DomId; id: string; reason: ShutdownReason }
+  | { type: 'domain.shutdown'; atNs: bigint; domId: DomId; id: string; reason: 'poweroff' | 'reboot' }
   | { type: 'domain.crashed'; atNs: bigint; domId: DomId; id: string; message: string }
   | { type: 'domain.destroyed'; atNs: bigint; domId: DomId; id: string }
   /** The last reading of a domain's or volume's life. */

@@ -31,7 +31,7 @@ export function describeDomain(domain: Domain): DomainInfo {
 function stateLetters(domain: Domain): string {
   const running = domain.mayRun && domain.vcpus.some((v) => v.runningOn >= 0);
   const blocked = domain.vcpus.every((v) => v.blocked);
-  const reason = { poweroff: '-', reboot: 'r', crash: 'c' };
+  const reason = { poweroff: '-', reboot: 'r', crash: 'c', watchdog: 'w' };
   return [
     running ? 'r' : '-',
     blocked ? 'b' : '-',

@@ -4,6 +4,7 @@ import { Prng } from '../base/prng.js';
 import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
 import { Allowances } from '../allowance/allowances.js';
 import type { Domain } from '../domain/domain.js';
+import { Watchdogs } from '../domain/watchdogs.js';
 import { LIMITS } from '../limits.js';
 import { FrameTable } from '../memory/frame-table.js';
 import { Incarnation } from '../meter/incarnation.js';
@@ -39,6 +40,7 @@ export class Machine {
   readonly frames: FrameTable;
   readonly prng: Prng;
   readonly allowances: Allowances;
+  readonly watchdogs: Watchdogs;
   readonly domains = new Map<number, Domain>();
   readonly domainsById = new Map<string, Domain>();
   readonly volumes = new Map<string, Volume>();
@@ -59,6 +61,9 @@ export class Machine {
       execute: (vcpu) => executeGuest(this, vcpu),
       incarnationOf: (domId) => this.domains.get(domId)?.incarnation ?? null,
     });
+    this.watchdogs = new Watchdogs(this.clock, this.timers, (domain, id) =>
+      this.end(domain, 'watchdog', `watchdog ${id} was not set again in time`),
+    );
     this.allowances = new Allowances(this.clock, this.timers, {
       incarnationOf: (id) =>
         this.domainsById.get(id)?.incarnation ?? this.volumes.get(id)?.incarnation ?? null,
@@ -199,7 +204,8 @@ export class Machine {
     });
     const { domId, id } = domain.identity;
     const atNs = this.nowNs;
-    if (reason === 'crash') this.emit({ type: 'domain.crashed', atNs, domId, id, message });
+    if (reason === 'crash' || reason === 'watchdog')
+      this.emit({ type: 'domain.crashed', atNs, domId, id, message });
     else this.emit({ type: 'domain.shutdown', atNs, domId, id, reason });
   }
 
@@ -252,6 +258,7 @@ export class Machine {
     const opens = domain.incarnation === null && !domain.holds.has('build');
     const incarnation = opens ? this.open(domain) : domain.incarnation;
     for (const vcpu of domain.vcpus) this.sched.refresh(vcpu);
+    this.watchdogs.follow(domain);
     if (incarnation === null) return;
     if (before !== after) incarnation.setState(after, this.nowNs);
     if (driver) return;

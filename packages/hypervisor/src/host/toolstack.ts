@@ -18,6 +18,7 @@ interface BuildPlan {
   name: string;
   id: string;
   driver: boolean;
+  privileged: boolean;
   vcpus: number;
   weight: number;
   cap: number;
@@ -63,6 +64,7 @@ export class Toolstack {
       name,
       id,
       driver: false,
+      privileged: config.privileged ?? false,
       vcpus,
       weight: config.weight ?? LIMITS.weightDefault,
       cap: config.cap ?? 0,
@@ -85,6 +87,7 @@ export class Toolstack {
       name: image.name,
       id: `driver-${image.name}`,
       driver: true,
+      privileged: false,
       vcpus: 1,
       weight: LIMITS.weightDefault * 4,
       cap: 0,
@@ -102,17 +105,22 @@ export class Toolstack {
   unpause(domId: number, cause: PauseCause = 'build'): Answer<null> {
     const found = this.controllable(domId, cause);
     if (!found.ok) return found;
+    if (cause === 'toolstack') return this.unpauseCounted(found.value);
     if (!found.value.holds.has(cause))
       return refuse('EINVAL', `cause: ${cause} does not hold domain ${domId}`);
     this.machine.release(found.value, cause);
     return answer(null);
   }
 
-  /** Holds the domain for one more cause; the same cause holds it once. ESRCH, EPERM, EINVAL for `build`. */
+  /**
+   * Holds the domain for one more cause; the same cause holds it once, `toolstack` counts. ESRCH, EPERM, EINVAL for
+   * `build`, EOVERFLOW.
+   */
   pause(domId: number, cause: PauseCause): Answer<null> {
     if (cause === 'build') return refuse('EINVAL', 'cause: build belongs to the domain builder');
     const found = this.controllable(domId, cause);
     if (!found.ok) return found;
+    if (cause === 'toolstack') return this.pauseCounted(found.value);
     this.machine.hold(found.value, cause);
     return answer(null);
   }
@@ -147,6 +155,7 @@ export class Toolstack {
     if (domain.identity.driver) return refuse('EPERM', `domain ${domId} is a driver domain`);
     if (domain.incarnation !== null) machine.settle(domain.incarnation);
     domain.destroyed = true;
+    machine.watchdogs.follow(domain);
     machine.sched.forget(domain);
     this.devices.disconnect(domain);
     const { incarnation } = domain;
@@ -228,9 +237,28 @@ export class Toolstack {
     return answer(null);
   }
 
+  /** Xen's pause count of a domain: the builder's hold is its first, so that a new domain starts with 1. */
+  private pauseCounted(domain: Domain): Answer<null> {
+    const max = LIMITS.toolstackPausesMax;
+    const count = domain.toolstackPauses + (domain.holds.has('build') ? 1 : 0);
+    if (count >= max) return refuse('EOVERFLOW', `pauses: at most ${max}, got ${count + 1}`);
+    domain.toolstackPauses += 1;
+    this.machine.hold(domain, 'toolstack');
+    return answer(null);
+  }
+
+  private unpauseCounted(domain: Domain): Answer<null> {
+    if (domain.toolstackPauses > 0) {
+      domain.toolstackPauses -= 1;
+      if (domain.toolstackPauses === 0) this.machine.release(domain, 'toolstack');
+    } else if (domain.holds.has('build')) this.machine.release(domain, 'build');
+    else return refuse('EINVAL', `pauses: at least 0, domain ${domain.identity.domId} has none`);
+    return answer(null);
+  }
+
   private controllable(domId: number, cause: PauseCause): Answer<Domain> {
     if (cause === 'allowance') return refuse('EPERM', 'cause: allowance belongs to the host');
-    if (!['build', 'tenant', 'operator', 'host'].includes(cause))
+    if (!['build', 'tenant', 'operator', 'host', 'toolstack'].includes(cause))
       return refuse('EINVAL', `cause: unknown ${String(cause)}`);
     const domain = this.machine.domains.get(domId);
     if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
@@ -255,7 +283,13 @@ export class Toolstack {
     };
     const domId = this.nextDomId();
     if (domId === null) return refuse('EEXIST', 'no free domain id');
-    const identity = { domId, name: plan.name, id: plan.id, driver: plan.driver };
+    const identity = {
+      domId,
+      name: plan.name,
+      id: plan.id,
+      driver: plan.driver,
+      privileged: plan.privileged,
+    };
     const domain = new Domain(identity, plan);
     if (!machine.frames.allocate(domId, plan.memoryFrames)) {
       return refuse('ENOMEM', `memoryFrames: ${machine.frames.freeFrames} free, got ${plan.memoryFrames}`);

@@ -11,6 +11,8 @@ export interface HypercallHost {
   readonly sched: Scheduler;
   readonly domains: ReadonlyMap<number, Domain>;
   readonly stats: { hypercalls: number; eventsSent: number };
+  /** `sched_op` watchdog; see `Watchdogs.set`. */
+  readonly watchdogs: { set(domain: Domain, id: number, timeoutS: number): number };
   notify(domain: Domain, port: number, vcpu: number): void;
   shutDown(domain: Domain, reason: ShutdownReason): void;
 }

@@ -212,5 +212,7 @@ function liveState(info: DomainInfo): DomainFacts['state'] {
 
 function wireHold(cause: MachineCause): DomainFacts['pauseCauses'][number] {
   if (cause === 'build') return 'built';
+  // Whoever works at the host's own toolstack is its operator.
+  if (cause === 'toolstack') return 'operator';
   return cause === 'host' ? 'billing' : cause;
 }
