@@ -18,6 +18,8 @@ export interface DomainConfig {
   /** Open volumes to attach, in order: the first is the guest's first disk. */
   volumes?: readonly { volumeId: string; readOnly?: boolean }[];
   image: GuestImage;
+  /** The operator's control domain: it may command the others (domctl). Default false. */
+  privileged?: boolean;
   commandLine?: string;
 }
 

@@ -3,6 +3,7 @@ import { ERRNO } from '../abi/errno.js';
 import type { HypercallAnswer, HypercallName } from '../abi/hypercall.js';
 import { Arguments, faultErrno } from './arguments.js';
 import type { Continuation, HypercallContext, HypercallHandler } from './context.js';
+import { consoleIo } from './console-io.js';
 import { eventChannelOp } from './event-channel-op.js';
 import { multicall } from './multicall.js';
 import { schedOp } from './sched-op.js';
@@ -13,6 +14,7 @@ import { xenVersion } from './xen-version.js';
 const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
   multicall: (context, call) => multicall(context, call, dispatchEntry),
   xen_version: xenVersion,
+  console_io: consoleIo,
   vcpu_op: vcpuOp,
   sched_op: schedOp,
   event_channel_op: eventChannelOp,
