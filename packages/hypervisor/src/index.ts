@@ -5,8 +5,10 @@ export type { DomainConfig, DomainInfo, VolumeConfig, VolumeInfo } from './host/
 export type { HostEvent } from './host/host-events.js';
 export type {
   AllowancePolicy,
+  AllowanceRenewal,
   AllowanceSpec,
   AllowanceStatus,
+  AllowanceStep,
   AllowanceWeight,
 } from './allowance/allowance-spec.js';
 export { ALLOWANCE_STEP_NS } from './allowance/allowances.js';

@@ -23,7 +23,25 @@ export const LIMITS = {
   /** What the owner may have in flight towards a guest, and the guest towards the owner, beside the rings. */
   uplinkWindowBytes: 64 * 1024,
   socketChunkBytesMax: 16 * 1024,
-  eventPortsPerDomainMax: 4096,
+  /** Event channels of a domain that is not told otherwise (xl.cfg max_event_channels); two levels have 4095. */
+  eventChannelsDefault: 1023,
+  eventChannelsMax: 4095,
+  /** Ports that one reset closes before it may be preempted. */
+  eventResetPortsPerChunk: 64,
+  /** Ports of one poll (Xen common/sched/core.c). */
+  pollPortsMax: 128,
+  periodicTimerNsMin: 1_000_000n,
+  /** Of each domain but the toolstack, as xenstored's defaults (tools/xenstored/domain.c). */
+  xenstoreNodesPerDomainMax: 1000,
+  xenstoreWatchesPerDomainMax: 128,
+  xenstoreTransactionsPerDomainMax: 10,
+  /** Requests whose answers the domain has not taken; with more it is not listened to. */
+  xenstoreRequestsOutstandingMax: 20,
+  xenstoreNodesPerTransactionMax: 1024,
+  xenstorePermissionsPerNodeMax: 5,
+  xenstoreNodeBytesMax: 2048,
+  /** Events waiting for a domain that does not read; more are told as one for each watch. */
+  xenstoreEventsQueuedMax: 1024,
   /** Cap, in percent of one pCPU, of a domain whose throttling allowance is exhausted. */
   throttleCapPercent: 10,
   /** 1 TiB. */
@@ -47,7 +65,17 @@ export const LIMITS = {
   toolstackPausesMax: 255,
   allowancesMax: 4096,
   allowanceItemsMax: 4096,
+  allowanceStepsMax: 16,
+  /** The shortest period of an allowance that renews itself. */
+  allowancePeriodNsMin: 1_000_000n,
   multicallEntriesMax: 1024,
+  /** Frames of a domain's grant table, 512 entries each, and of what it may map, 256 mappings each. */
+  grantFramesDefault: 64,
+  grantFramesMax: 1024,
+  maptrackFramesDefault: 1024,
+  maptrackFramesMax: 4096,
+  /** Elements of one grant table operation. */
+  grantElementsMax: 32_768,
   /** Of one write to Xen's console, and of what is kept of a domain's. */
   consoleWriteBytesMax: 4096,
   consoleBytesMax: 4096,

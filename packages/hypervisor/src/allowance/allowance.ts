@@ -1,153 +1,109 @@
-import { ceilDiv, maxOf } from '../base/bigint-math.js';
-import type { Incarnation } from '../meter/incarnation.js';
-import { isMeterOf } from '../meter/vector.js';
+import type { Meter } from '../meter/vector.js';
 import type { Timer } from '../time/timers.js';
-import type { AllowanceSpec, AllowanceStatus, AllowanceWeight } from './allowance-spec.js';
+import { AllowanceItem } from './allowance-item.js';
+import type { AllowanceSpec, AllowanceStatus, AllowanceStep, AllowanceWeight } from './allowance-spec.js';
+import { Burn } from './burn.js';
+import { ladderOf } from './policy-ladder.js';
 
-/** One weight at work: what its resource consumed since the weight was set, over all incarnations. */
-export class AllowanceItem {
-  private earlier = 0n;
-  private base = 0n;
-  private incarnation: Incarnation | null = null;
-  /** Admitted and not finished, in the meter's unit. */
-  inFlight = 0n;
-
-  constructor(readonly weight: AllowanceWeight) {}
-
-  /** Counts `incarnation` from its present value, or from 0 when it has just been opened. */
-  follow(incarnation: Incarnation, fromNow: boolean): void {
-    // A weight that names a meter its resource does not have draws nothing.
-    if (!isMeterOf(incarnation.kind, this.weight.meter)) return;
-    this.incarnation = incarnation;
-    this.base = fromNow ? incarnation.consumed(this.weight.meter, this.weight.state) : 0n;
-  }
-
-  unfollow(): void {
-    this.earlier = this.consumed;
-    this.base = 0n;
-    this.incarnation = null;
-  }
-
-  get resource(): Incarnation | null {
-    return this.incarnation;
-  }
-
-  get consumed(): bigint {
-    if (this.incarnation === null) return this.earlier;
-    return this.earlier + this.incarnation.consumed(this.weight.meter, this.weight.state) - this.base;
-  }
-
-  priceOf(quantity: bigint): bigint {
-    const { free, numerator, denominator } = this.weight;
-    return ceilDiv(maxOf(0n, quantity - free) * numerator, denominator);
-  }
-
-  get drawn(): bigint {
-    return this.priceOf(this.consumed);
-  }
-
-  get committed(): bigint {
-    return this.priceOf(this.consumed + this.inFlight);
-  }
+/** The timers of one allowance, made by whoever acts when they are due. */
+export interface AllowanceTimers {
+  /** When the next step may be reached. */
+  step: Timer;
+  renewal: Timer;
 }
 
-/** What is known since the last full evaluation, so that an act costs no full evaluation. */
-export interface Outlook {
-  atNs: bigint;
-  headroom: bigint;
-  /** How long the headroom lasts at the highest possible burn; null when nothing burns. */
-  lastsNs: bigint | null;
-  /** Price of the acts admitted since. */
-  acts: bigint;
-}
-
+/** One balance at work: its items, how far up its ladder it is, and when it is renewed. */
 export class Allowance {
   items: AllowanceItem[] = [];
-  /** Drawn by weights that are no longer in force. */
+  ladder: AllowanceStep[];
+  members: ReadonlySet<string>;
+  /** Drawn in this period by weights that are no longer in force. */
   carried = 0n;
-  exhausted = false;
-  warned = false;
-  outlook: Outlook = { atNs: 0n, headroom: 0n, lastsNs: 0n, acts: 0n };
+  /** Steps of the ladder that were reached. */
+  stepsReached = 0;
+  /** The place of the last renewal in the order of acts and renewals. */
+  renewedAt = 0;
+  readonly burn: Burn;
 
   constructor(
     public spec: AllowanceSpec,
-    readonly timer: Timer,
-  ) {}
+    readonly timers: AllowanceTimers,
+    sharedRateOf: (meter: Meter) => bigint | null,
+  ) {
+    this.ladder = ladderOf(spec);
+    this.members = new Set(spec.members);
+    this.burn = new Burn(sharedRateOf);
+  }
+
+  get exhausted(): boolean {
+    return this.stepsReached === this.ladder.length;
+  }
+
+  /** The step that comes next; null when there is none. */
+  get nextStep(): AllowanceStep | null {
+    return this.ladder[this.stepsReached] ?? null;
+  }
+
+  /** What no act may carry it beyond; null when it does not pause. */
+  get pauseAt(): bigint | null {
+    const last = this.ladder.at(-1) as AllowanceStep;
+    return last.act === 'pause' ? last.at : null;
+  }
 
   get drawn(): bigint {
     return this.items.reduce((sum, item) => sum + item.drawn, this.carried);
   }
 
+  /** Drawn plus the price of what is in flight. */
   get committed(): bigint {
-    return this.items.reduce((sum, item) => sum + item.committed, this.carried);
+    return this.items.reduce((sum, item) => sum + item.priceOf(item.consumed + item.inFlight), this.carried);
   }
 
-  /** Puts new weights in force; unchanged ones go on counting, what the others drew is carried. */
-  replaceItems(weights: readonly AllowanceWeight[]): AllowanceItem[] {
+  /**
+   * Puts new weights in force; those of the same resource, meter and state go on counting, at new terms from now when
+   * the terms differ; what the others drew is carried. The items must have been settled.
+   */
+  replaceItems(weights: readonly AllowanceWeight[]): { created: AllowanceItem[]; dropped: AllowanceItem[] } {
     const old = new Map(this.items.map((item) => [keyOf(item.weight), item]));
     const created: AllowanceItem[] = [];
     this.items = weights.map((weight) => {
       const key = keyOf(weight);
       const kept = old.get(key);
-      if (kept !== undefined) {
-        old.delete(key);
-        return kept;
+      if (kept === undefined) {
+        const item = new AllowanceItem(weight);
+        created.push(item);
+        return item;
       }
-      const item = new AllowanceItem(weight);
-      created.push(item);
-      return item;
+      old.delete(key);
+      if (!sameTerms(kept.weight, weight)) kept.changeTerms(weight);
+      return kept;
     });
-    for (const gone of old.values()) this.carried += gone.drawn;
-    return created;
+    for (const gone of old.values()) {
+      this.carried += gone.drawn;
+      gone.dropped = true;
+    }
+    return { created, dropped: [...old.values()] };
   }
 
   status(): AllowanceStatus {
-    const drawn = this.drawn;
+    const { drawn, spec, timers, stepsReached } = this;
     return {
-      id: this.spec.id,
-      balance: this.spec.balance,
+      id: spec.id,
+      balance: spec.balance,
       drawn,
       inFlight: this.committed - drawn,
-      state: this.exhausted ? 'exhausted' : this.warned ? 'warned' : 'open',
-      policy: this.spec.policy,
+      state: this.exhausted ? 'exhausted' : stepsReached > 0 ? 'warned' : 'open',
+      policy: (this.ladder.at(-1) as AllowanceStep).act,
+      stepsReached,
+      nextRenewalNs: timers.renewal.position < 0 ? null : timers.renewal.dueNs,
     };
   }
 }
 
 function keyOf(w: AllowanceWeight): string {
-  return `${w.resourceId}|${w.meter}|${w.state}|${w.numerator}|${w.denominator}|${w.free}`;
+  return `${w.resourceId}|${w.meter}|${w.state}`;
 }
 
-/**
- * How long `headroom` lasts when each item grows at `rates[i]` per ns. Exact for the piecewise linear price (free
- * quantities end one after the other), rounded down, and each item's own rounding is taken off first.
- * Null when it lasts for ever.
- */
-export function headroomLastsNs(
-  headroom: bigint,
-  items: readonly AllowanceItem[],
-  rates: readonly bigint[],
-): bigint | null {
-  const scale = 64n;
-  const starts: { afterNs: bigint; slope: bigint }[] = [];
-  items.forEach((item, i) => {
-    const rate = rates[i] as bigint;
-    const { free, numerator, denominator } = item.weight;
-    if (rate === 0n || numerator === 0n) return;
-    const unpriced = maxOf(0n, free - item.consumed - item.inFlight);
-    starts.push({ afterNs: unpriced / rate, slope: ceilDiv((rate * numerator) << scale, denominator) });
-  });
-  if (starts.length === 0) return null;
-  starts.sort((a, b) => (a.afterNs < b.afterNs ? -1 : a.afterNs > b.afterNs ? 1 : 0));
-  let left = maxOf(0n, headroom - BigInt(starts.length)) << scale;
-  let slope = 0n;
-  let atNs = 0n;
-  for (const start of starts) {
-    const spent = slope * (start.afterNs - atNs);
-    if (spent >= left) break;
-    left -= spent;
-    atNs = start.afterNs;
-    slope += start.slope;
-  }
-  return slope === 0n ? atNs : atNs + left / slope;
+function sameTerms(a: AllowanceWeight, b: AllowanceWeight): boolean {
+  return a.numerator === b.numerator && a.denominator === b.denominator && a.free === b.free;
 }

@@ -15,6 +15,8 @@ import { LIMITS } from '../limits.js';
 import { RequestRing } from '../ring/request-ring.js';
 import type { Machine, Volume } from './machine.js';
 
+const NOTHING_RESERVED: Reservation = { acts: [], held: [], at: 0 };
+
 interface DomainLinks {
   blocks: BlockLink[];
   sockets: SocketLink;
@@ -37,7 +39,7 @@ export class Devices {
       disk,
       admit: (link, op, bytes) => this.admitDisk(link, op, bytes),
       done: (link, op, bytes, reservation) => this.meterDisk(link, op, bytes, reservation as Reservation),
-      failed: (reservation) => machine.allowances.release(reservation as Reservation),
+      failed: (reservation) => machine.allowances.release(reservation as Reservation, false),
       wakeDriver: () => this.wake(this.drivers.block),
     });
     this.sockets = new SocketBackend({
@@ -119,7 +121,7 @@ export class Devices {
   }
 
   private admitDisk(link: BlockLink, op: BlockOp, bytes: number): Reservation | null {
-    if (op === 'flush') return [];
+    if (op === 'flush') return NOTHING_RESERVED;
     const resourceId = link.volumeId;
     return this.machine.allowances.admit([
       { resourceId, meter: `disk.${op}.bytes`, quantity: BigInt(bytes) },
@@ -128,11 +130,13 @@ export class Devices {
   }
 
   private meterDisk(link: BlockLink, op: BlockOp, bytes: number, reservation: Reservation): void {
-    this.machine.allowances.release(reservation);
     const incarnation = this.machine.volumes.get(link.volumeId)?.incarnation;
-    if (op === 'flush' || incarnation === undefined) return;
-    incarnation.add(`disk.${op}.bytes`, BigInt(bytes));
-    incarnation.add(`disk.${op}.ops`, 1n);
+    const metered = op !== 'flush' && incarnation !== undefined;
+    if (metered) {
+      incarnation.add(`disk.${op}.bytes`, BigInt(bytes));
+      incarnation.add(`disk.${op}.ops`, 1n);
+    }
+    this.machine.allowances.release(reservation, metered);
   }
 
   private meterSocket(link: SocketLink, direction: 'rx' | 'tx', bytes: number): boolean {
@@ -143,8 +147,8 @@ export class Devices {
     const quantity = BigInt(bytes);
     const reservation = this.machine.allowances.admit([{ resourceId: link.domainId, meter, quantity }]);
     if (reservation === null) return false;
-    this.machine.allowances.release(reservation);
     incarnation.add(meter, quantity);
+    this.machine.allowances.release(reservation, true);
     return true;
   }
 }

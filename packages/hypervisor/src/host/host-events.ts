@@ -39,6 +39,28 @@ export type HostEvent =
       domIds: DomId[];
       ids: string[];
     }
+  /** A step of the ladder before the last lowered the cap of the members. */
+  | {
+      type: 'allowance.throttled';
+      atNs: bigint;
+      allowanceId: string;
+      drawn: bigint;
+      balance: bigint;
+      at: bigint;
+      capPercent: number;
+      domIds: DomId[];
+      ids: string[];
+    }
+  /** A period has ended. `drawn` is what was drawn in it, acts in flight at its end included. */
+  | {
+      type: 'allowance.renewed';
+      atNs: bigint;
+      allowanceId: string;
+      drawn: bigint;
+      balance: bigint;
+      /** When the period that has begun ends; null when the owner will say so. */
+      nextNs: bigint | null;
+    }
   | {
       type: 'allowance.resumed';
       atNs: bigint;

@@ -7,19 +7,18 @@ import type { Domain } from '../domain/domain.js';
 import { Watchdogs } from '../domain/watchdogs.js';
 import { LIMITS } from '../limits.js';
 import { FrameTable } from '../memory/frame-table.js';
+import type { MemoryObserver } from '../memory/guest-memory.js';
+import { PageTables } from '../memory/page-tables.js';
 import { Incarnation } from '../meter/incarnation.js';
 import { type MeterReading, readIncarnation } from '../meter/reading.js';
 import type { DomainMeter, Meter, ResourceKind, VolumeMeter } from '../meter/vector.js';
-import { restartCapBudget } from '../sched/cap-budget.js';
 import { Scheduler } from '../sched/scheduler.js';
 import { Clock } from '../time/clock.js';
 import { Timers } from '../time/timers.js';
+import { allowanceHooks } from './allowance-hooks.js';
 import type { HostConfig } from './host-config.js';
 import type { HostEvent } from './host-events.js';
 import { executeGuest } from './execute-guest.js';
-
-/** How many driver domains may work for one domain at the same time. */
-const DRIVER_VCPUS = 2n;
 
 export interface Volume {
   id: string;
@@ -38,12 +37,17 @@ export class Machine {
   readonly timers = new Timers(this.clock);
   readonly sched: Scheduler;
   readonly frames: FrameTable;
+  readonly tables: PageTables;
+  /** Sees every frame a guest reaches by loads and stores; for tests. */
+  memoryObserver: MemoryObserver | null = null;
   readonly prng: Prng;
   readonly allowances: Allowances;
   readonly watchdogs: Watchdogs;
   readonly domains = new Map<number, Domain>();
   readonly domainsById = new Map<string, Domain>();
   readonly volumes = new Map<string, Volume>();
+  /** vCPUs of driver domains: so many can work for others at the same time. */
+  driverVcpus = 0;
   /** Open incarnations of what is billed. */
   readonly incarnations = new Map<number, Incarnation>();
   /** What closed incarnations had counted, for the conservation check. */
@@ -56,62 +60,17 @@ export class Machine {
 
   constructor(readonly config: HostConfig) {
     this.frames = new FrameTable(config.frames, config.xenFrames);
+    this.tables = new PageTables(this.frames);
+    this.frames.onOwnedChanged = (domId, frames) => this.ownedChanged(domId, frames);
     this.prng = new Prng(config.seed);
     this.sched = new Scheduler(this.clock, this.timers, config.pcpus, {
       execute: (vcpu) => executeGuest(this, vcpu),
-      incarnationOf: (domId) => this.domains.get(domId)?.incarnation ?? null,
+      domainOf: (domId) => this.domains.get(domId) ?? null,
     });
     this.watchdogs = new Watchdogs(this.clock, this.timers, (domain, id) =>
       this.end(domain, 'watchdog', `watchdog ${id} was not set again in time`),
     );
-    this.allowances = new Allowances(this.clock, this.timers, {
-      incarnationOf: (id) =>
-        this.domainsById.get(id)?.incarnation ?? this.volumes.get(id)?.incarnation ?? null,
-      settle: (incarnation) => this.settle(incarnation),
-      left: (ids) => void this.applyPolicies(ids),
-      rateOf: (incarnation, meter) => this.rateOf(incarnation, meter),
-      warned: (a) => {
-        const { drawn, balance } = a.status();
-        this.emit({
-          type: 'allowance.warned',
-          atNs: this.clock.nowNs,
-          allowanceId: a.spec.id,
-          drawn,
-          balance,
-        });
-      },
-      exhausted: (a) => {
-        const status = a.status();
-        const domIds = this.applyPolicies(a.spec.members);
-        const ids = domIds.map((domId) => (this.domains.get(domId) as Domain).identity.id);
-        const { drawn, balance, policy } = status;
-        this.emit({
-          type: 'allowance.exhausted',
-          atNs: this.clock.nowNs,
-          allowanceId: a.spec.id,
-          drawn,
-          balance,
-          policy,
-          domIds,
-          ids,
-        });
-      },
-      reopened: (a) => {
-        const domIds = this.applyPolicies(a.spec.members);
-        const ids = domIds.map((domId) => (this.domains.get(domId) as Domain).identity.id);
-        const { drawn, balance } = a.status();
-        this.emit({
-          type: 'allowance.resumed',
-          atNs: this.clock.nowNs,
-          allowanceId: a.spec.id,
-          drawn,
-          balance,
-          domIds,
-          ids,
-        });
-        this.releaseHolds();
-      },
-    });
+    this.allowances = new Allowances(this.clock, this.timers, allowanceHooks(this));
   }
 
   get nowNs(): bigint {
@@ -228,15 +187,13 @@ export class Machine {
     for (const id of ids) {
       const domain = this.domainsById.get(id);
       if (domain === undefined) continue;
-      const { pause, throttle } = this.allowances.policyFor(id);
-      const throttleCap = throttle ? LIMITS.throttleCapPercent : 0;
+      const { pause, capPercent: throttleCap } = this.allowances.policyFor(id);
       const differs = pause !== domain.holds.has('allowance') || throttleCap !== domain.throttleCap;
       if (!differs) continue;
       changed.push(domain.identity.domId);
       if (throttleCap !== domain.throttleCap) {
         this.sched.settleAll();
         domain.throttleCap = throttleCap;
-        if (domain.effectiveCap > 0) restartCapBudget(domain, this.nowNs);
         this.sched.capChanged(domain);
       }
       if (pause) this.hold(domain, 'allowance');
@@ -282,26 +239,15 @@ export class Machine {
     return incarnation;
   }
 
-  private rateOf(incarnation: Incarnation, meter: Meter): bigint {
-    const level = incarnation.level(meter);
-    if (level > 0n || incarnation.kind === 'volume') return level;
-    const domain = this.domainsById.get(incarnation.resourceId);
-    if (domain === undefined) return 0n;
-    const vcpus = domain.vcpus.length;
-    const executing = incarnation.state === 'running' ? BigInt(Math.min(vcpus, this.config.pcpus)) : 0n;
-    switch (meter) {
-      case 'cpu.ns':
-      case 'runstate.running.ns':
-        return executing;
-      case 'cpu.onbehalf.ns':
-        return DRIVER_VCPUS;
-      case 'runstate.runnable.ns':
-      case 'runstate.blocked.ns':
-      case 'runstate.offline.ns':
-        return BigInt(vcpus);
-      default:
-        return 0n;
-    }
+  /** The memory meter follows what a domain owns at the instant. */
+  private ownedChanged(domId: number, frames: number): void {
+    const domain = this.domains.get(domId);
+    if (domain === undefined) return;
+    const more = frames > domain.memoryFrames;
+    domain.memoryFrames = frames;
+    if (domain.incarnation === null) return;
+    domain.incarnation.setLevel('memory.frame_ns', BigInt(frames), this.nowNs);
+    if (more && !domain.identity.driver) this.allowances.changed(domain.identity.id);
   }
 }
 

@@ -5,7 +5,7 @@ import type { PauseCause } from '../abi/power.js';
 import { Domain } from '../domain/domain.js';
 import { LIMITS } from '../limits.js';
 import { readIncarnation } from '../meter/reading.js';
-import { restartCapBudget } from '../sched/cap-budget.js';
+import { buildMemory, closeMemory } from './build-memory.js';
 import { checkCap, checkDomainConfig, checkResourceId, checkWeight } from './check-config.js';
 import type { Devices } from './devices.js';
 import type { DomainConfig, VolumeConfig } from './domain-config.js';
@@ -97,7 +97,10 @@ export class Toolstack {
       image,
       commandLine: '',
     });
-    if (built.ok) this.machine.release(built.value, 'build');
+    if (built.ok) {
+      this.machine.driverVcpus += built.value.vcpus.length;
+      this.machine.release(built.value, 'build');
+    }
     return built;
   }
 
@@ -165,7 +168,7 @@ export class Toolstack {
       if (volume !== undefined) volume.attachedTo = null;
     }
     domain.events.close();
-    machine.frames.release(domId);
+    closeMemory(machine, domain);
     machine.domains.delete(domId);
     machine.domainsById.delete(domain.identity.id);
     // Closed when nobody finds the domain any more: an allowance that this end shows to be spent has nothing to hold.
@@ -183,7 +186,6 @@ export class Toolstack {
     if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
     this.machine.sched.settleAll();
     domain.cap = cap;
-    if (domain.effectiveCap > 0) restartCapBudget(domain, this.machine.nowNs);
     this.machine.sched.capChanged(domain);
     this.resized(domain);
     return answer(null);
@@ -195,7 +197,7 @@ export class Toolstack {
     if (fault !== null) return refuse('EINVAL', fault);
     const domain = this.machine.domains.get(domId);
     if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
-    domain.weight = weight;
+    this.machine.sched.setWeight(domain, weight);
     this.resized(domain);
     return answer(null);
   }
@@ -291,13 +293,10 @@ export class Toolstack {
       privileged: plan.privileged,
     };
     const domain = new Domain(identity, plan);
-    if (!machine.frames.allocate(domId, plan.memoryFrames)) {
-      return refuse('ENOMEM', `memoryFrames: ${machine.frames.freeFrames} free, got ${plan.memoryFrames}`);
-    }
-    undo.push(() => machine.frames.release(domId));
-    domain.memoryFrames = plan.memoryFrames;
-    domain.memoryFramesMax = plan.memoryFramesMax;
-    if (domain.effectiveCap > 0) restartCapBudget(domain, machine.nowNs);
+    const refusal = buildMemory(machine, domain, plan);
+    if (refusal !== null) return refusal;
+    undo.push(() => closeMemory(machine, domain));
+    machine.sched.capChanged(domain);
     machine.domains.set(domId, domain);
     machine.domainsById.set(plan.id, domain);
     undo.push(() => {
@@ -337,6 +336,7 @@ export class Toolstack {
       hostName: machine.config.name ?? 'host',
       vcpus: plan.vcpus,
       memoryFrames: plan.memoryFrames,
+      memory: domain.memory,
       commandLine: plan.commandLine,
       seed: machine.prng.uint32(),
       systemTimeNs: () => machine.nowNs,
@@ -350,7 +350,8 @@ export class Toolstack {
   private nextDomId(): number | null {
     for (let tried = 0; tried < LIMITS.domIdMax; tried += 1) {
       this.lastDomId = this.lastDomId >= LIMITS.domIdMax ? 1 : this.lastDomId + 1;
-      if (!this.machine.domains.has(this.lastDomId)) return this.lastDomId;
+      // A dead domain's number is not given again while others still refer to its frames.
+      if (!this.machine.frames.knows(this.lastDomId)) return this.lastDomId;
     }
     return null;
   }
