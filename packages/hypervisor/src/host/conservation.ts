@@ -12,7 +12,7 @@ export function closeBooks(machine: Machine, devices: Devices): TrialBalance {
   const pcpus = pcpuBalances(machine);
   checkCharged(machine, pcpus);
   const frames = { totalFrames: machine.frames.totalFrames, ...machine.frames.recount() };
-  const counted = frames.ownedFrames + frames.freeFrames + frames.xenFrames;
+  const counted = frames.ownedFrames + frames.zombieFrames + frames.freeFrames + frames.xenFrames;
   assert(counted === frames.totalFrames, () => `frames: ${counted} counted of ${frames.totalFrames}`);
   assert(
     frames.freeFrames === machine.frames.freeFrames,

@@ -7,34 +7,44 @@ describe('frame table', () => {
     const seed = 42;
     const prng = new Prng(seed);
     const table = new FrameTable(10_000, 100);
-    const held = new Map<number, number>();
-    for (let step = 0; step < 250; step += 1) {
+    const held = new Map<number, Set<number>>();
+    for (let step = 0; step < 400; step += 1) {
       const owner = prng.between(1, 40);
+      const count = prng.between(1, 600);
       if (prng.below(2) === 0) {
-        const count = prng.between(1, 600);
+        if (!table.knows(owner)) table.openDomain(owner, 10_000);
         const fits = count <= table.freeFrames;
-        expect(table.allocate(owner, count)).toBe(fits);
-        if (fits) held.set(owner, (held.get(owner) ?? 0) + count);
-      } else {
-        expect(table.release(owner)).toBe(held.get(owner) ?? 0);
+        const got = table.allocate(owner, count);
+        expect(got !== null).toBe(fits);
+        const mine = held.get(owner) ?? new Set();
+        for (const mfn of got ?? []) mine.add(mfn);
+        held.set(owner, mine);
+      } else if (table.knows(owner)) {
+        table.closeDomain(owner);
         held.delete(owner);
       }
       const seen = new Set<number>();
-      for (const o of held.keys()) {
-        for (const { first, count } of table.extentsOf(o))
-          for (let f = first; f < first + count; f += 1) seen.add(f);
+      for (const [o, mine] of held) {
+        expect(table.framesOf(o)).toBe(mine.size);
+        for (const mfn of mine) {
+          expect(table.ownerOf(mfn)).toBe(o);
+          seen.add(mfn);
+        }
       }
       const { ownedFrames, freeFrames, xenFrames } = table.recount();
       expect(seen.size).toBe(ownedFrames);
+      expect(freeFrames).toBe(table.freeFrames);
       expect(ownedFrames + freeFrames + xenFrames).toBe(10_000);
     }
   });
 
   test('M1 an allocation that does not fit takes nothing', () => {
     const table = new FrameTable(100, 10);
-    expect(table.allocate(1, 91)).toBe(false);
+    table.openDomain(1, 1000);
+    table.openDomain(2, 1000);
+    expect(table.allocate(1, 91)).toBeNull();
     expect(table.freeFrames).toBe(90);
-    expect(table.allocate(1, 90)).toBe(true);
-    expect(table.allocate(2, 1)).toBe(false);
+    expect(table.allocate(1, 90)).toHaveLength(90);
+    expect(table.allocate(2, 1)).toBeNull();
   });
 });

@@ -9,10 +9,12 @@ export interface PcpuBalance {
   lostNs: bigint;
 }
 
-/** Where every frame of the host is. The three parts sum to `totalFrames`. */
+/** Where every frame of the host is. The four parts sum to `totalFrames`. */
 export interface FrameBalance {
   totalFrames: number;
   ownedFrames: number;
+  /** Frames of dead domains that others still refer to; nobody pays for them. */
+  zombieFrames: number;
   freeFrames: number;
   xenFrames: number;
 }
