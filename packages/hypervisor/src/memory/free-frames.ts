@@ -48,14 +48,13 @@ export class FreeFrames {
 
   /** A listed block of at most 2^orderMax, the largest there is; raises the mark only when nothing is listed. */
   takeLargest(orderMax: number): { first: number; order: number } | null {
-    for (let order = orderMax; order >= 0; order -= 1) {
-      const found = this.listed(order);
-      if (found !== NONE) return { first: this.split(found, order), order };
+    for (;;) {
+      for (let order = orderMax; order >= 0; order -= 1) {
+        const found = this.listed(order);
+        if (found !== NONE) return { first: this.split(found, order), order };
+      }
+      if (!this.raise(0)) return null;
     }
-    for (let order = orderMax; order >= 0; order -= 1) {
-      if (this.raise(order)) return { first: this.split(this.listed(order), order), order };
-    }
-    return null;
   }
 
   /** Gives one frame back. */
