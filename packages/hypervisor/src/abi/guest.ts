@@ -4,6 +4,8 @@ import type { ShutdownReason } from './power.js';
 import type { SocketFrontend } from './sockets.js';
 
 export type DomId = number;
+/** The caller's own domain, where an argument names one (public/xen.h). */
+export const DOMID_SELF: DomId = 0x7ff0;
 export type EventPort = number;
 
 /** What follows once the work of an exit is paid for. */
