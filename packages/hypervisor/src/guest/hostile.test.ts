@@ -3,7 +3,7 @@ import { IMAGES } from './images.js';
 import { HOSTILE_KINDS } from './workloads.js';
 import { createMemoryHost } from '../host/memory-devices.js';
 
-const SPAN = 150_000_000n;
+const SPAN = 240_000_000n;
 const CRASHING = new Set(['throws', 'yields-garbage', 'impossible-work', 'impersonates-driver']);
 
 describe('hostile guests', () => {

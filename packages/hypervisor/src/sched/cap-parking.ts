@@ -11,14 +11,14 @@ export class CapParking {
   constructor(
     private readonly clock: Clock,
     private readonly timers: Timers,
-    /** Brings what executes up to now, so that nothing executed is missing from a budget. */
-    private readonly settleAll: () => void,
+    /** Brings what executes, and the runstates of a domain, up to now: nothing is missing from a budget. */
+    private readonly settle: (domain: Domain) => void,
     private readonly refresh: (vcpu: Vcpu) => void,
   ) {}
 
   /** A period's budget begins after everything executed before it was taken off, whoever looked in between. */
   refill(domain: Domain): bigint {
-    this.settleAll();
+    this.settle(domain);
     return capBudgetNs(domain, this.clock.nowNs);
   }
 
@@ -28,7 +28,7 @@ export class CapParking {
       timer = this.timers.create(() => this.unpark(domain));
       this.unparkTimers.set(domain, timer);
     }
-    this.settleAll();
+    this.settle(domain);
     this.timers.set(timer, unparkNs(domain));
     for (const v of domain.vcpus) {
       v.parked = true;

@@ -1,6 +1,6 @@
 import { assert, present } from '../base/assert.js';
+import type { Domain } from '../domain/domain.js';
 import type { Runstate, Vcpu } from '../domain/vcpu.js';
-import type { Incarnation } from '../meter/incarnation.js';
 import type { Clock } from '../time/clock.js';
 import type { Pcpu } from './pcpu.js';
 
@@ -14,7 +14,7 @@ import type { Pcpu } from './pcpu.js';
 export class CpuBooks {
   constructor(
     private readonly clock: Clock,
-    private readonly incarnationOf: (domId: number) => Incarnation | null,
+    private readonly domainOf: (domId: number) => Domain | null,
   ) {}
 
   /** Starts the runstate clock of a vCPU, when its incarnation opens. */
@@ -59,13 +59,12 @@ export class CpuBooks {
   private charge(p: Pcpu, vcpu: Vcpu, elapsedNs: bigint): void {
     assert(vcpu.pendingNs >= elapsedNs, () => `vCPU executed ${elapsedNs} ns of ${vcpu.pendingNs} declared`);
     vcpu.pendingNs -= elapsedNs;
-    vcpu.creditNs -= Number(elapsedNs);
-    vcpu.lastRanNs = this.clock.nowNs;
+    vcpu.unburnedNs += elapsedNs;
     const domain = vcpu.domain;
     if (domain.effectiveCap > 0) domain.capBudgetNs -= elapsedNs;
     this.accrueRunstate(vcpu);
-    const payer = vcpu.onBehalfOf === null ? domain.incarnation : this.incarnationOf(vcpu.onBehalfOf);
-    if (payer === null || (vcpu.onBehalfOf === null && domain.identity.driver)) {
+    const payer = vcpu.onBehalfOf === null ? domain.incarnation : this.domainOf(vcpu.onBehalfOf)?.incarnation;
+    if (!payer || (vcpu.onBehalfOf === null && domain.identity.driver)) {
       p.books.overheadNs += elapsedNs;
     } else if (vcpu.onBehalfOf === null) {
       p.books.ownNs += elapsedNs;

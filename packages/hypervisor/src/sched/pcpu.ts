@@ -1,6 +1,5 @@
-import type { Priority, Vcpu } from '../domain/vcpu.js';
+import type { Vcpu } from '../domain/vcpu.js';
 import type { PcpuBalance } from '../meter/trial-balance.js';
-import { RunQueue } from './run-queue.js';
 
 /** What a pCPU is doing; every nanosecond is in exactly one mode. */
 export type PcpuMode = 'idle' | 'overhead' | 'executing' | 'lost';
@@ -19,24 +18,17 @@ export class Pcpu {
   giveWayNs: bigint | null = null;
   /** Xen's own work waiting for this pCPU. */
   debtNs = 0n;
-  readonly queues: readonly RunQueue[] = [new RunQueue(), new RunQueue(), new RunQueue()];
+  /** What lost time interrupted, and how much of its slice was left. */
+  interrupted: Vcpu | null = null;
+  sliceLeftNs: bigint | null = null;
   readonly books: Omit<PcpuBalance, 'elapsedNs'>;
 
   constructor(readonly id: number) {
     this.books = { pcpu: id, ownNs: 0n, onBehalfNs: 0n, overheadNs: 0n, idleNs: 0n, lostNs: 0n };
   }
 
-  get idle(): boolean {
-    return this.mode === 'idle';
-  }
-
-  /** The best waiting vCPU, or null. */
-  get best(): Vcpu | null {
-    for (const queue of this.queues) if (queue.head !== null) return queue.head;
-    return null;
-  }
-
-  queueOf(priority: Priority): RunQueue {
-    return this.queues[priority] as RunQueue;
+  /** Nothing to do, and nobody has asked it to look. */
+  get free(): boolean {
+    return this.mode === 'idle' && this.nextNs === null;
   }
 }

@@ -1,40 +1,40 @@
 import { minOf, maxOf } from '../base/bigint-math.js';
 import { CPU_MODEL } from '../abi/cpu-model.js';
 import type { Domain } from '../domain/domain.js';
-import { PRIORITY, type Priority, type Vcpu } from '../domain/vcpu.js';
-import type { Incarnation } from '../meter/incarnation.js';
+import type { Vcpu } from '../domain/vcpu.js';
 import type { Clock } from '../time/clock.js';
 import type { Timer, Timers } from '../time/timers.js';
-import { capBudgetNs } from './cap-budget.js';
+import { capBudgetNs, restartCapBudget } from './cap-budget.js';
 import { CapParking } from './cap-parking.js';
 import { CpuBooks } from './cpu-books.js';
-import { CreditAccounts, SLICE_NS, TICK_NS } from './credit.js';
+import { Credit, RATELIMIT_NS, SLICE_NS, TICK_NS } from './credit.js';
 import { Pcpu } from './pcpu.js';
-
-/** A vCPU that just began is not preempted before this (Xen's ratelimit). */
-const RATELIMIT_NS = 1_000_000n;
+import { Placement } from './placement.js';
 
 export interface SchedulerHooks {
   /** Lets a guest go on. Afterwards it has work to pay for, or no longer wants the CPU, or yields. */
   execute(vcpu: Vcpu): 'stay' | 'yield';
-  /** The open incarnation of a domain, for work done on its behalf. */
-  incarnationOf(domId: number): Incarnation | null;
+  domainOf(domId: number): Domain | null;
 }
 
 /**
- * Design: Xen's credit scheduler on a queue per pCPU and priority. Time passes only between steps; each pCPU knows
- * when it has to be looked at next. Execution is charged from exact times at each switch and at each settling, never
- * sampled. A pCPU with nothing good enough takes from its peers, so it idles only when nobody waits.
- * Invariants: a vCPU is executing, waiting in one queue, or neither; an idle or lost pCPU has no current vCPU; each
- * pCPU's own + on-behalf + overhead + idle + lost is its elapsed time after `settle`.
+ * Design: Xen's credit scheduler. Time passes only between steps; each pCPU knows when it has to be looked at next.
+ * Execution is charged from exact times at each switch and at each settling, never sampled. `Credit` says who goes first.
+ * Whoever gives the CPU away by an act of its own has paid for the change, there and back, in the cost of that act; only
+ * changes at the end of a slice or for a newcomer are overhead.
+ * Invariants: a vCPU is executing, waiting in one queue, or neither; an idle or lost pCPU has no current vCPU; no
+ * pCPU is free while a vCPU waits that may execute there; each pCPU's own + on-behalf + overhead + idle + lost is its
+ * elapsed time after `settle`.
  */
 export class Scheduler {
   readonly pcpus: Pcpu[] = [];
-  readonly stats = { slices: 0, contextSwitches: 0, runnableVcpus: 0 };
-  private readonly credit: CreditAccounts;
-  private readonly tickTimer: Timer;
-  private readonly parking: CapParking;
   readonly books: CpuBooks;
+  private readonly counts = { slices: 0, contextSwitches: 0 };
+  private readonly credit: Credit;
+  private readonly parking: CapParking;
+  private readonly placement: Placement;
+  /** Ends boosts. */
+  private readonly tickTimer: Timer;
 
   constructor(
     private readonly clock: Clock,
@@ -43,15 +43,21 @@ export class Scheduler {
     private readonly hooks: SchedulerHooks,
   ) {
     for (let i = 0; i < pcpus; i += 1) this.pcpus.push(new Pcpu(i));
-    this.credit = new CreditAccounts(pcpus, (vcpu, priority) => this.setPriority(vcpu, priority));
-    this.books = new CpuBooks(clock, (domId) => hooks.incarnationOf(domId));
+    const domainOf = (domId: number) => hooks.domainOf(domId);
+    this.credit = new Credit(pcpus, domainOf);
+    this.books = new CpuBooks(clock, domainOf);
+    this.placement = new Placement(this.pcpus, this.credit, clock);
     this.parking = new CapParking(
       clock,
       timers,
-      () => this.settleAll(),
+      (domain) => this.settleDomain(domain),
       (vcpu) => this.refresh(vcpu),
     );
     this.tickTimer = timers.create(() => this.tick());
+  }
+
+  get stats() {
+    return { ...this.counts, runnableVcpus: this.credit.waiting };
   }
 
   /** The next instant at which a pCPU has to be looked at. */
@@ -76,38 +82,27 @@ export class Scheduler {
     if (!vcpu.blocked) return;
     vcpu.blocked = false;
     if (vcpu.wakeTimer !== null) this.timers.cancel(vcpu.wakeTimer);
-    this.credit.catchUp(vcpu, this.clock.nowNs);
-    if (vcpu.priority === PRIORITY.UNDER && !vcpu.parked) vcpu.priority = PRIORITY.BOOST;
-    this.refresh(vcpu);
+    this.update(vcpu, true);
   }
 
   /** Takes note that a vCPU may or may no longer want the CPU. */
   refresh(vcpu: Vcpu): void {
-    if (vcpu.runningOn >= 0) {
-      const p = this.pcpus[vcpu.runningOn] as Pcpu;
-      // A switch under way ends first; its end sees that the vCPU is no longer wanted.
-      if (!vcpu.wantsCpu && p.mode === 'executing') this.lookAt(p, this.clock.nowNs);
-      return;
-    }
-    if (vcpu.wantsCpu) {
-      if (vcpu.queued) return;
-      this.books.setRunstate(vcpu, 'runnable');
-      const p = this.placeFor(vcpu);
-      this.enqueue(vcpu, p);
-      this.tickle(p, vcpu);
-      return;
-    }
-    if (vcpu.queued) this.dequeue(vcpu);
-    this.books.setRunstate(vcpu, vcpu.blocked ? 'blocked' : 'offline');
+    this.update(vcpu, false);
+  }
+
+  /** Puts a vCPU on line or off line, as `VCPUOP_up` and `VCPUOP_down` do. */
+  setOnline(vcpu: Vcpu, online: boolean): void {
+    vcpu.online = online;
+    this.refresh(vcpu);
   }
 
   /** Takes a destroyed domain out of the scheduler; no time may pass before the next step. */
   forget(domain: Domain): void {
     for (const vcpu of domain.vcpus) {
       if (vcpu.runningOn >= 0) this.leaveNow(this.pcpus[vcpu.runningOn] as Pcpu, vcpu);
-      if (vcpu.queued) this.dequeue(vcpu);
+      if (vcpu.queueAt >= 0) this.credit.leave(vcpu);
       if (vcpu.wakeTimer !== null) this.timers.cancel(vcpu.wakeTimer);
-      this.credit.deactivate(vcpu, this.clock.nowNs);
+      this.credit.forget(vcpu);
     }
     this.parking.forget(domain);
   }
@@ -115,19 +110,47 @@ export class Scheduler {
   /** Work of Xen itself, done by the pCPU that has least of it waiting; it is nobody's bill. */
   addOverhead(costNs: bigint): void {
     let least = this.pcpus[0] as Pcpu;
-    for (const p of this.pcpus) if (p.debtNs < least.debtNs || (p.idle && !least.idle)) least = p;
+    const idle = (p: Pcpu) => p.mode === 'idle';
+    for (const p of this.pcpus) if (p.debtNs < least.debtNs || (idle(p) && !idle(least))) least = p;
     least.debtNs += costNs;
-    if (least.idle) this.lookAt(least, this.clock.nowNs);
+    if (idle(least)) this.placement.lookNow(least);
   }
 
-  /** A cap was set or lifted: domains that parked under the old one are looked at again. */
-  capChanged(domain: Domain): void {
+  setWeight(domain: Domain, weight: number): void {
     this.settleAll();
-    if (domain.effectiveCap === 0 || capBudgetNs(domain, this.clock.nowNs) > 0n) this.parking.unpark(domain);
+    for (const vcpu of domain.vcpus) this.credit.reweigh(vcpu, weight);
+    domain.weight = weight;
+  }
+
+  /** The cap in force was set, changed or lifted: a new one begins now, and domains that parked are looked at again. */
+  capChanged(domain: Domain): void {
+    this.settleDomain(domain);
+    const capped = domain.effectiveCap > 0;
+    if (capped) restartCapBudget(domain, this.clock.nowNs);
+    if (!capped || capBudgetNs(domain, this.clock.nowNs) > 0n) this.parking.unpark(domain);
     for (const v of domain.vcpus) {
       const p = v.runningOn < 0 ? undefined : this.pcpus[v.runningOn];
-      if (p?.mode === 'executing') this.lookAt(p, this.clock.nowNs);
+      if (p?.mode === 'executing') this.placement.lookNow(p);
     }
+  }
+
+  /** Where a vCPU may execute (`hard`, at least one) and would rather (`soft`); an idle preferred pCPU takes it. */
+  setAffinity(vcpu: Vcpu, hard: readonly number[], soft: readonly number[]): void {
+    this.settleAll();
+    const allowed = this.pcpus.map((p) => hard.includes(p.id));
+    const preferred = this.pcpus.map((p) => hard.includes(p.id) && soft.includes(p.id));
+    // Xen: soft affinity that hard affinity rules out altogether has no effect.
+    this.credit.setAffinity(vcpu, allowed, preferred.includes(true) ? preferred : allowed);
+    if (vcpu.queueAt >= 0) this.placement.offer(vcpu);
+    const p = vcpu.runningOn < 0 ? undefined : this.pcpus[vcpu.runningOn];
+    if (p?.mode === 'executing') this.placement.lookNow(p);
+  }
+
+  /** The pCPUs where a vCPU may execute, and where of these it would rather. */
+  affinityOf(vcpu: Vcpu): { hard: number[]; soft: number[] } {
+    const { allowed, preferred } = this.credit.queueOf(vcpu);
+    const numbers = (set: readonly boolean[]) => set.flatMap((one, i) => (one ? [i] : []));
+    return { hard: numbers(allowed), soft: numbers(preferred) };
   }
 
   /** From now on no vCPU executes and the time of every pCPU is lost. */
@@ -136,18 +159,14 @@ export class Scheduler {
       this.books.settle(p);
       if (p.mode === 'overhead' && p.nextNs !== null) p.debtNs += p.nextNs - this.clock.nowNs;
       const vcpu = p.current;
-      p.current = null;
+      if (vcpu !== null) {
+        p.interrupted = vcpu;
+        p.sliceLeftNs = p.mode === 'executing' ? p.sliceEndNs - this.clock.nowNs : null;
+      }
       p.mode = 'lost';
       p.nextNs = null;
       p.giveWayNs = null;
-      if (vcpu === null) continue;
-      vcpu.runningOn = -1;
-      if (vcpu.wantsCpu) {
-        this.books.setRunstate(vcpu, 'runnable');
-        vcpu.home = p.id;
-        p.queueOf(vcpu.priority).pushHead(vcpu);
-        this.stats.runnableVcpus += 1;
-      } else this.refresh(vcpu);
+      if (vcpu !== null) this.letGo(p, vcpu, null);
     }
   }
 
@@ -155,58 +174,92 @@ export class Scheduler {
     for (const p of this.pcpus) {
       this.books.settle(p);
       p.mode = 'idle';
-      // Each takes up its own first; one with nothing of its own is woken when a peer has too much.
-      if (p.best !== null || p.debtNs > 0n) this.lookAt(p, this.clock.nowNs);
     }
+    // Each takes up its own first; one with nothing of its own is woken when others have too much.
+    let anyDue = false;
+    for (const p of this.pcpus) {
+      if (p.debtNs === 0n && (p.interrupted === null || p.interrupted.queueAt < 0)) continue;
+      this.placement.lookNow(p);
+      anyDue = true;
+    }
+    if (!anyDue) this.placement.wakeFree();
+  }
+
+  private update(vcpu: Vcpu, woken: boolean): void {
+    if (vcpu.runningOn >= 0) {
+      const p = this.pcpus[vcpu.runningOn] as Pcpu;
+      // A switch under way ends first; its end sees that the vCPU is no longer wanted.
+      if (!vcpu.wantsCpu && p.mode === 'executing') this.placement.lookNow(p);
+    } else if (!vcpu.wantsCpu) {
+      if (vcpu.queueAt >= 0) this.credit.leave(vcpu);
+      this.rest(vcpu);
+    } else if (vcpu.queueAt < 0) {
+      this.books.setRunstate(vcpu, 'runnable');
+      this.credit.enter(vcpu, this.clock.nowNs, woken);
+      this.placement.offer(vcpu);
+    }
+  }
+
+  private rest(vcpu: Vcpu): void {
+    if (!vcpu.parked) vcpu.asleepSinceNs ??= this.clock.nowNs;
+    this.books.setRunstate(vcpu, vcpu.blocked ? 'blocked' : 'offline');
   }
 
   private step(p: Pcpu): void {
     this.books.settle(p);
     p.nextNs = null;
     const vcpu = p.current;
-    if (p.mode === 'overhead' && vcpu !== null && vcpu.wantsCpu) this.begin(p, vcpu);
+    if (p.mode === 'overhead' && vcpu !== null && vcpu.wantsCpu && this.placement.allows(p, vcpu))
+      this.begin(p, vcpu);
     if (p.mode !== 'executing' || vcpu === null) {
-      this.schedule(p);
+      this.schedule(p, false);
       return;
     }
     const nowNs = this.clock.nowNs;
     let yields = false;
-    if (vcpu.wantsCpu && vcpu.pendingNs === 0n) yields = this.hooks.execute(vcpu) === 'yield';
-    // The guest's act may have taken the vCPU away (its domain was destroyed).
-    if (p.current !== vcpu) return;
-    if (vcpu.domain.effectiveCap > 0 && this.parking.refill(vcpu.domain) <= 0n)
-      this.parking.park(vcpu.domain);
+    if (vcpu.wantsCpu && vcpu.pendingNs === 0n) {
+      this.credit.burn(vcpu);
+      yields = this.hooks.execute(vcpu) === 'yield';
+      // The guest's act may have taken the vCPU away (its domain was destroyed).
+      if (p.current !== vcpu) return;
+    }
+    const { domain } = vcpu;
+    const gone = yields || vcpu.blocked;
+    if (gone) vcpu.returnPaid = vcpu.blocked;
+    if (domain.effectiveCap > 0 && this.parking.refill(domain) <= 0n) this.parking.park(domain);
     const over = nowNs >= p.sliceEndNs || (p.giveWayNs !== null && nowNs >= p.giveWayNs);
-    if (yields || over || !vcpu.wantsCpu) this.schedule(p);
+    if (gone || over || !vcpu.wantsCpu || !this.placement.allows(p, vcpu)) this.schedule(p, gone);
     else this.plan(p, vcpu);
   }
 
-  /** Chooses what the pCPU does next and pays for the switch. */
-  private schedule(p: Pcpu): void {
+  /** Chooses what the pCPU does next; `gave` when the vCPU that leaves gave the CPU away and has paid for the change. */
+  private schedule(p: Pcpu, gave: boolean): void {
     const previous = p.current;
-    if (previous !== null) {
-      p.current = null;
-      previous.runningOn = -1;
-      if (previous.wantsCpu) {
-        this.books.setRunstate(previous, 'runnable');
-        this.enqueue(previous, p);
-      } else this.books.setRunstate(previous, previous.blocked ? 'blocked' : 'offline');
+    // One that yields lets another go first; one that would rather be on a pCPU that is free goes there.
+    const waits = previous !== null && previous.wantsCpu;
+    const goesTo = waits ? this.placement.freeFor(previous, p) : null;
+    let next = waits && (gave || goesTo !== null) ? this.pickNext(p) : null;
+    if (next !== null) this.credit.take(next);
+    if (previous !== null) this.letGo(p, previous, goesTo);
+    if (next === null && goesTo === null) {
+      next = this.pickNext(p);
+      if (next !== null) this.credit.take(next);
     }
     p.giveWayNs = null;
-    const next = this.pickNext(p);
+    p.interrupted = null;
     let costNs = p.debtNs;
     p.debtNs = 0n;
     if (next !== null) {
-      this.dequeue(next);
       next.home = p.id;
       next.runningOn = p.id;
       p.current = next;
       if (next !== p.lastRan) {
-        costNs += CPU_MODEL.contextSwitchNs;
-        this.stats.contextSwitches += 1;
+        if (!gave && !next.returnPaid) costNs += CPU_MODEL.contextSwitchNs;
+        this.counts.contextSwitches += 1;
       }
-      this.wakeIdlePeer(p);
+      next.returnPaid = false;
     }
+    this.placement.wakeFree();
     if (costNs > 0n) {
       p.mode = 'overhead';
       p.nextNs = this.clock.nowNs + costNs;
@@ -223,12 +276,13 @@ export class Scheduler {
     p.mode = 'executing';
     p.lastRan = vcpu;
     p.startedNs = this.clock.nowNs;
-    p.sliceEndNs = this.clock.nowNs + SLICE_NS;
-    this.stats.slices += 1;
+    p.sliceEndNs = this.clock.nowNs + (p.sliceLeftNs ?? SLICE_NS);
+    p.sliceLeftNs = null;
+    this.counts.slices += 1;
     this.books.setRunstate(vcpu, 'running');
     if (vcpu.domain.effectiveCap > 0) this.parking.refill(vcpu.domain);
-    this.credit.activate(vcpu, this.clock.nowNs);
-    this.ensureTick();
+    if (vcpu.boosted && this.tickTimer.position < 0)
+      this.timers.set(this.tickTimer, (this.clock.nowNs / TICK_NS + 1n) * TICK_NS);
     if (p.giveWayNs !== null) p.giveWayNs = maxOf(p.giveWayNs, p.startedNs + RATELIMIT_NS);
   }
 
@@ -247,66 +301,27 @@ export class Scheduler {
     p.nextNs = nextNs;
   }
 
-  private setPriority(vcpu: Vcpu, priority: Priority): void {
-    if (vcpu.priority === priority) return;
-    if (!vcpu.queued) {
-      vcpu.priority = priority;
+  /** A vCPU leaves its pCPU: it waits again, or rests. */
+  private letGo(p: Pcpu, vcpu: Vcpu, goesTo: Pcpu | null): void {
+    p.current = null;
+    vcpu.runningOn = -1;
+    this.credit.release(vcpu);
+    if (!vcpu.wantsCpu) {
+      this.rest(vcpu);
       return;
     }
-    this.dequeue(vcpu);
-    vcpu.priority = priority;
-    this.enqueue(vcpu, this.pcpus[vcpu.home] as Pcpu);
+    this.books.setRunstate(vcpu, 'runnable');
+    this.credit.enter(vcpu, this.clock.nowNs, false);
+    if (goesTo !== null) this.placement.lookNow(goesTo);
   }
 
-  private enqueue(vcpu: Vcpu, p: Pcpu): void {
-    vcpu.home = p.id;
-    p.queueOf(vcpu.priority).pushTail(vcpu);
-    this.stats.runnableVcpus += 1;
-  }
-
-  private dequeue(vcpu: Vcpu): void {
-    (this.pcpus[vcpu.home] as Pcpu).queueOf(vcpu.priority).remove(vcpu);
-    this.stats.runnableVcpus -= 1;
-  }
-
-  private placeFor(vcpu: Vcpu): Pcpu {
-    const home = this.pcpus[vcpu.home] as Pcpu;
-    if (home.idle && home.nextNs === null) return home;
-    for (const p of this.pcpus) if (p.idle && p.nextNs === null) return p;
-    return home;
-  }
-
-  private tickle(p: Pcpu, vcpu: Vcpu): void {
-    if (p.mode === 'lost') return;
-    if (p.current === null) {
-      if (p.idle) this.lookAt(p, this.clock.nowNs);
-      return;
-    }
-    if (vcpu.priority >= p.current.priority) return;
-    p.giveWayNs = maxOf(this.clock.nowNs, p.startedNs + RATELIMIT_NS);
-    if (p.mode === 'executing') this.lookAt(p, p.giveWayNs);
-  }
-
-  private lookAt(p: Pcpu, atNs: bigint): void {
-    if (p.mode === 'lost') return;
-    if (p.nextNs === null || atNs < p.nextNs) p.nextNs = atNs;
-  }
-
-  /** The best vCPU of this pCPU's queues, or a strictly better one of a peer when its own has used up its credit. */
+  /** The best that may execute here; after lost time whoever it interrupted. */
   private pickNext(p: Pcpu): Vcpu | null {
-    let best = p.best;
-    if (best !== null && best.priority < PRIORITY.OVER) return best;
-    for (let i = 1; i < this.pcpus.length; i += 1) {
-      const peer = (this.pcpus[(p.id + i) % this.pcpus.length] as Pcpu).best;
-      if (peer !== null && (best === null || peer.priority < best.priority)) best = peer;
-    }
-    return best;
-  }
-
-  private wakeIdlePeer(p: Pcpu): void {
-    if (p.best === null) return;
-    const idle = this.pcpus.find((peer) => peer.idle && peer.nextNs === null);
-    if (idle !== undefined) this.lookAt(idle, this.clock.nowNs);
+    const { interrupted } = p;
+    if (interrupted !== null && interrupted.queueAt >= 0 && this.placement.allows(p, interrupted))
+      return interrupted;
+    p.sliceLeftNs = null;
+    return this.credit.best(p.id);
   }
 
   /** Takes a vCPU off its pCPU at this instant. */
@@ -314,24 +329,29 @@ export class Scheduler {
     this.books.settle(p);
     if (p.mode === 'overhead' && p.nextNs !== null) p.debtNs += p.nextNs - this.clock.nowNs;
     vcpu.runningOn = -1;
+    this.credit.release(vcpu);
     p.current = null;
     if (p.lastRan === vcpu) p.lastRan = null;
     p.mode = 'idle';
     p.nextNs = this.clock.nowNs;
   }
 
-  private ensureTick(): void {
-    if (this.tickTimer.position >= 0) return;
-    this.timers.set(this.tickTimer, (this.clock.nowNs / TICK_NS + 1n) * TICK_NS);
+  /** Brings what executes, and the runstates of a domain, up to now. */
+  private settleDomain(domain: Domain): void {
+    this.settleAll();
+    for (const vcpu of domain.vcpus) this.books.accrueRunstate(vcpu);
   }
 
-  /** Every 10 ms while anybody is active: boosts end; every third tick hands out credit. */
+  /** At the next multiple of 10 ms a boost ends: who has used up its credit by then gives way to who has not. */
   private tick(): void {
     for (const p of this.pcpus) {
+      const vcpu = p.current;
+      if (vcpu === null || !vcpu.boosted) continue;
       this.books.settle(p);
-      if (p.current !== null && p.current.priority === PRIORITY.BOOST) p.current.priority = PRIORITY.UNDER;
+      this.credit.burn(vcpu);
+      vcpu.boosted = false;
+      const best = this.credit.isUnder(vcpu) ? null : this.credit.best(p.id);
+      if (best !== null && this.credit.isUnder(best)) this.placement.giveWay(p);
     }
-    if (this.clock.nowNs % SLICE_NS === 0n) this.credit.account(this.clock.nowNs);
-    if (this.credit.anyActive) this.ensureTick();
   }
 }
