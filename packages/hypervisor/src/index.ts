@@ -1,7 +1,9 @@
 export { Host, type HostSample } from './host/host.js';
 export { createMemoryHost, MemoryDisk, type PeerView, ScriptedUplink } from './host/memory-devices.js';
 export type { HostConfig, HostStats } from './host/host-config.js';
-export type { DomainConfig, DomainInfo, VolumeConfig, VolumeInfo } from './host/domain-config.js';
+export type { DomainConfig, DomainInfo, EndAction, VolumeConfig, VolumeInfo } from './host/domain-config.js';
+export type { CrashRecord, VcpuFacts } from './host/lifecycle/crash-record.js';
+export type { TrailEntry } from './domain/hypercall-trail.js';
 export type { HostEvent } from './host/host-events.js';
 export type {
   AllowancePolicy,

@@ -80,5 +80,20 @@ export const LIMITS = {
   consoleWriteBytesMax: 4096,
   consoleBytesMax: 4096,
   crashReasonCharactersMax: 200,
+  /** Records of ends kept, and what is kept in one. */
+  crashesMax: 1024,
+  crashesPerDomainMax: 16,
+  crashPortsMax: 32,
+  crashConsoleLinesMax: 16,
+  crashAllowancesMax: 8,
+  /** The last hypercalls of each vCPU. */
+  trailCallsMax: 8,
+  trailWordCharactersMax: 32,
+  /** So many lives in a row that were shorter than this (xend's figure) and a domain is not restarted again. */
+  restartsInARowMax: 5,
+  restartLifeNsMin: 60_000_000_000n,
+  /** A restart waits this long for transfers of its volumes, this many times. */
+  restartRetryNs: 10_000_000n,
+  restartTriesMax: 3_000,
   eventsQueuedMax: 100_000,
 } as const;

@@ -39,6 +39,11 @@ export class Allowance {
     return this.stepsReached === this.ladder.length;
   }
 
+  get state(): AllowanceStatus['state'] {
+    if (this.exhausted) return 'exhausted';
+    return this.stepsReached > 0 ? 'warned' : 'open';
+  }
+
   /** The step that comes next; null when there is none. */
   get nextStep(): AllowanceStep | null {
     return this.ladder[this.stepsReached] ?? null;
@@ -92,7 +97,7 @@ export class Allowance {
       balance: spec.balance,
       drawn,
       inFlight: this.committed - drawn,
-      state: this.exhausted ? 'exhausted' : stepsReached > 0 ? 'warned' : 'open',
+      state: this.state,
       policy: (this.ladder.at(-1) as AllowanceStep).act,
       stepsReached,
       nextRenewalNs: timers.renewal.position < 0 ? null : timers.renewal.dueNs,

@@ -127,13 +127,10 @@ export class Allowances {
     });
   }
 
-  /** The allowances a resource is a member of. */
-  of(resourceId: string): AllowanceStatus[] {
+  /** How far up their ladders the allowances are that a resource is a member of. */
+  standing(resourceId: string): Pick<AllowanceStatus, 'id' | 'state'>[] {
     const members = this.index.of(resourceId).filter(([a]) => a.members.has(resourceId));
-    return members.map(([allowance]) => {
-      this.settleMembers(allowance);
-      return allowance.status();
-    });
+    return members.map(([{ spec, state }]) => ({ id: spec.id, state }));
   }
 
   /** What all allowances together ask of a domain: the strictest of each. `capPercent` 0 means no cap. */

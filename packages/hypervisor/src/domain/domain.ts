@@ -1,6 +1,10 @@
 import type { DomId, Guest } from '../abi/guest.js';
 import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
 import { EventChannels } from '../event/event-channels.js';
+import type { GrantTable } from '../grant/grant-table.js';
+import type { AddressSpace } from '../memory/address-space.js';
+import type { DomainMemory } from '../memory/guest-memory.js';
+import { LIMITS } from '../limits.js';
 import type { Incarnation } from '../meter/incarnation.js';
 import { ConsoleLog } from './console-log.js';
 import { Vcpu } from './vcpu.js';
@@ -24,7 +28,7 @@ export interface DomainIdentity {
  */
 export class Domain {
   readonly vcpus: Vcpu[] = [];
-  readonly events = new EventChannels();
+  readonly events: EventChannels;
   readonly console = new ConsoleLog();
   readonly holds = new Set<PauseCause>(['build']);
   /** How often `toolstack` holds it. */
@@ -33,7 +37,12 @@ export class Domain {
   guest: Guest | null = null;
   incarnation: Incarnation | null = null;
   ended: ShutdownReason | null = null;
+  /** Driver domains: the port of their device's interrupt. */
+  interruptPort = 0;
+  /** Recorded by the guest (`sched_op` shutdown_code): the reason of whatever shutdown follows. */
+  shutdownCode: ShutdownReason | null = null;
   crashMessage = '';
+  endedNs: bigint | null = null;
   destroyed = false;
 
   weight: number;
@@ -43,18 +52,34 @@ export class Domain {
   throttleCap = 0;
   capBudgetNs = 0n;
   capPeriod = 0n;
+  /** Of the budget, what was carried from earlier periods; and how long its vCPUs had waited and run by then. */
+  capCarriedNs = 0n;
+  capWaitedNs = 0n;
+  capRanNs = 0n;
+  /** What driver domains executed for it and its credit has not been charged for yet. */
+  onBehalfDebtNs = 0n;
 
+  /** Frames it owns now. */
   memoryFrames = 0;
   memoryFramesMax = 0;
+  /** What it is asked to balloon to. */
+  memoryTargetFrames = 0;
+  /** Set by the builder before anybody else sees the domain. */
+  space!: AddressSpace;
+  memory!: DomainMemory;
+  grants!: GrantTable;
   readonly volumeIds: string[] = [];
 
   constructor(
     readonly identity: DomainIdentity,
-    options: { vcpus: number; weight: number; cap: number },
+    options: { vcpus: number; vcpusOnline?: number; weight: number; cap: number; maxEventChannels?: number },
   ) {
+    const portsMax = options.maxEventChannels ?? LIMITS.eventChannelsDefault;
+    this.events = new EventChannels(identity.domId, options.vcpus, portsMax);
     this.weight = options.weight;
     this.cap = options.cap;
-    for (let i = 0; i < options.vcpus; i += 1) this.vcpus.push(new Vcpu(this, i));
+    for (let i = 0; i < options.vcpus; i += 1)
+      this.vcpus.push(new Vcpu(this, i, i < (options.vcpusOnline ?? options.vcpus)));
   }
 
   get mayRun(): boolean {
@@ -62,7 +87,8 @@ export class Domain {
   }
 
   get power(): PowerState {
-    if (this.ended !== null) return this.ended === 'crash' || this.ended === 'watchdog' ? 'crashed' : 'shutdown';
+    if (this.ended !== null)
+      return this.ended === 'crash' || this.ended === 'watchdog' ? 'crashed' : 'shutdown';
     return this.holds.size === 0 ? 'running' : 'paused';
   }
 

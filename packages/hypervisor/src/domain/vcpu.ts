@@ -2,12 +2,10 @@ import type { GuestThen } from '../abi/guest.js';
 import type { HypercallAnswer } from '../abi/hypercall.js';
 import type { Timer } from '../time/timers.js';
 import type { Domain } from './domain.js';
+import { HypercallTrail } from './hypercall-trail.js';
+import type { VcpuTimers } from './vcpu-timers.js';
 
 export type Runstate = 'running' | 'runnable' | 'blocked' | 'offline';
-
-/** Credit priorities, best first. */
-export const PRIORITY = { BOOST: 0, UNDER: 1, OVER: 2 } as const;
-export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
 /** `next` goes on with what is left of a long hypercall; undefined while there is more. */
 export interface PendingHypercall {
@@ -28,11 +26,20 @@ export class Vcpu {
   entry: HypercallAnswer | undefined = undefined;
   /** A hypercall under way: done in part, or done and not yet paid for. */
   hypercall: PendingHypercall | null = null;
+  readonly trail = new HypercallTrail();
 
+  /** Taken off line by the guest or the toolstack (VCPUOP_down); it never wants the CPU. */
+  online: boolean;
   blocked = false;
   /** Waiting for its domain's cap budget. */
   parked = false;
   wakeTimer: Timer | null = null;
+  /** Of its VIRQ_TIMER; null before the first is set. */
+  timers: VcpuTimers | null = null;
+  /** It has a context, from the builder or by VCPUOP_initialise, so that it can be brought up. */
+  initialised: boolean;
+  /** Its hypercall lets others go first. */
+  yields = false;
 
   runstate: Runstate = 'offline';
   runstateSinceNs = 0n;
@@ -40,27 +47,36 @@ export class Vcpu {
   /** When the runstate clock started; null before the incarnation opens. */
   bornNs: bigint | null = null;
 
-  /** Credits in ns of CPU; Xen's 300 credits per slice are 30 ms here. */
-  creditNs = 0;
-  priority: Priority = PRIORITY.UNDER;
-  active = false;
-  /** When it executed last, and up to when its credit is counted while it is not active. */
-  lastRanNs = 0n;
-  leftNs = 0n;
-  /** The pCPU that executes it, or -1. */
+  /** Whose run queue it joins: the one of its affinity. */
+  queueId = 0;
+  /** What it executed per unit of its weight, on the clock of its queue; less goes first. */
+  key = 0;
+  /** Executed since `key` was brought up to date. */
+  unburnedNs = 0n;
+  /** It woke with credit, and goes ahead of those that compute. */
+  boosted = false;
+  /** Since when it has not wanted the CPU; null while it does, or is parked. */
+  asleepSinceNs: bigint | null = 0n;
+  /** Its place in its queue, or -1, and when it came, counted over all queues. */
+  queueAt = -1;
+  arrival = 0;
+  /** The pCPU that executes it, or -1, and the one that did last. */
   runningOn = -1;
-  /** The pCPU it ran on last, and whose queue it joins. */
   home = 0;
-  queued = false;
-  next: Vcpu | null = null;
-  previous: Vcpu | null = null;
+  /** It gave the CPU away by itself, and has paid for coming back. */
+  returnPaid = false;
 
   constructor(
     readonly domain: Domain,
     readonly id: number,
-  ) {}
+    /** Built with a context and on line; otherwise its domain does both. */
+    begins = true,
+  ) {
+    this.initialised = begins;
+    this.online = begins;
+  }
 
   get wantsCpu(): boolean {
-    return !this.blocked && !this.parked && this.domain.mayRun;
+    return this.online && !this.blocked && !this.parked && this.domain.mayRun;
   }
 }

@@ -1,8 +1,9 @@
 import { LIMITS } from '../limits.js';
-import type { DomainConfig } from './domain-config.js';
+import { checkPcpus } from './affinity.js';
+import type { DomainConfig, EndAction } from './domain-config.js';
 
 /** The first thing wrong with a domain's configuration, naming field, limit and value; null when it is sound. */
-export function checkDomainConfig(config: DomainConfig): string | null {
+export function checkDomainConfig(config: DomainConfig, pcpus: number): string | null {
   const { name, vcpus, memoryFrames, memoryFramesMax, volumes, image } = config;
   const nameMax = LIMITS.domainNameCharactersMax;
   if (typeof name !== 'string' || name.length < 1 || name.length > nameMax) {
@@ -14,6 +15,27 @@ export function checkDomainConfig(config: DomainConfig): string | null {
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > LIMITS.vcpusPerDomainMax) {
     return `vcpus: 1 to ${LIMITS.vcpusPerDomainMax}, got ${vcpus}`;
   }
+  const vcpusMax = config.vcpusMax ?? vcpus;
+  if (!Number.isInteger(vcpusMax) || vcpusMax < vcpus || vcpusMax > LIMITS.vcpusPerDomainMax) {
+    return `vcpusMax: vcpus (${vcpus}) to ${LIMITS.vcpusPerDomainMax}, got ${vcpusMax}`;
+  }
+  const channels = config.maxEventChannels ?? LIMITS.eventChannelsDefault;
+  if (!Number.isInteger(channels) || channels < 1 || channels > LIMITS.eventChannelsMax) {
+    return `maxEventChannels: 1 to ${LIMITS.eventChannelsMax}, got ${channels}`;
+  }
+  const grantFrames = config.maxGrantFrames ?? LIMITS.grantFramesDefault;
+  if (!Number.isInteger(grantFrames) || grantFrames < 1 || grantFrames > LIMITS.grantFramesMax) {
+    return `maxGrantFrames: 1 to ${LIMITS.grantFramesMax}, got ${grantFrames}`;
+  }
+  const maptrack = config.maxMaptrackFrames ?? LIMITS.maptrackFramesDefault;
+  if (!Number.isInteger(maptrack) || maptrack < 0 || maptrack > LIMITS.maptrackFramesMax) {
+    return `maxMaptrackFrames: 0 to ${LIMITS.maptrackFramesMax}, got ${maptrack}`;
+  }
+  const { cpus, cpusSoft } = config;
+  const pinning =
+    (cpus === undefined ? null : checkPcpus('cpus', cpus, pcpus)) ??
+    (cpusSoft === undefined ? null : checkPcpus('cpusSoft', cpusSoft, pcpus));
+  if (pinning !== null) return pinning;
   const sizing = checkWeight(config.weight ?? LIMITS.weightDefault) ?? checkCap(config.cap ?? 0);
   if (sizing !== null) return sizing;
   if (!Number.isSafeInteger(memoryFrames) || memoryFrames < 1)
@@ -27,6 +49,24 @@ export function checkDomainConfig(config: DomainConfig): string | null {
     return `volumes: at most ${LIMITS.volumesPerDomainMax}, got ${ids.length}`;
   if (new Set(ids).size !== ids.length) return 'volumes: one volume is named twice';
   if (typeof image?.boot !== 'function') return 'image: not a guest image';
+  return checkActions(config);
+}
+
+const END_ACTIONS: readonly EndAction[] = [
+  'destroy',
+  'restart',
+  'rename-restart',
+  'preserve',
+  'coredump-destroy',
+  'coredump-restart',
+];
+
+function checkActions(config: DomainConfig): string | null {
+  for (const key of ['onPoweroff', 'onReboot', 'onCrash', 'onWatchdog'] as const) {
+    const action = config[key];
+    if (action !== undefined && !END_ACTIONS.includes(action))
+      return `${key}: one of ${END_ACTIONS.join(', ')}, got ${String(action)}`;
+  }
   return null;
 }
 

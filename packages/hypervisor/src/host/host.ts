@@ -7,11 +7,13 @@ import { LIMITS } from '../limits.js';
 import { type MeterReading, readIncarnation } from '../meter/reading.js';
 import type { TrialBalance } from '../meter/trial-balance.js';
 import { METER_VECTOR_VERSION } from '../meter/vector.js';
+import { pinVcpu } from './affinity.js';
 import { closeBooks } from './conservation.js';
 import { Devices } from './devices.js';
 import type { DomainConfig, DomainInfo, VolumeConfig, VolumeInfo } from './domain-config.js';
 import type { HostConfig, HostStats } from './host-config.js';
 import type { HostEvent } from './host-events.js';
+import type { CrashRecord } from './lifecycle/crash-record.js';
 import { describeDomain } from './list-domains.js';
 import { Machine } from './machine.js';
 import { Toolstack } from './toolstack.js';
@@ -108,6 +110,26 @@ export class Host {
     return this.toolstack.setWeight(domId, weight);
   }
 
+  /**
+   * Where vCPUs of a domain may execute (`hard`, pCPU numbers, at least one) and where of these they would rather (`soft`,
+   * default all), as `xl vcpu-pin`. ESRCH, EINVAL.
+   */
+  setAffinity(
+    domId: number,
+    vcpu: number | 'all',
+    hard: readonly number[],
+    soft?: readonly number[],
+  ): Answer<null> {
+    return pinVcpu(this.machine, domId, { vcpu, hard, soft });
+  }
+
+  /** Per vCPU, hard and soft affinity in force. ESRCH. */
+  affinityOf(domId: number): Answer<{ hard: number[]; soft: number[] }[]> {
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined) return refuse('ESRCH', `domain ${domId}`);
+    return answer(domain.vcpus.map((vcpu) => this.machine.sched.affinityOf(vcpu)));
+  }
+
   openVolume(config: VolumeConfig): Answer<null> {
     return this.toolstack.openVolume(config);
   }
@@ -132,7 +154,12 @@ export class Host {
 
   list(): DomainInfo[] {
     this.machine.settleEverything();
-    return [...this.machine.domains.values()].map(describeDomain);
+    return [...this.machine.domains.values(), ...this.machine.dying.list()].map(describeDomain);
+  }
+
+  /** The records of domains that ended badly, of one id or all, oldest first; kept after the domains are gone. */
+  crashes(id?: string): CrashRecord[] {
+    return this.machine.crashes.list(id);
   }
 
   listVolumes(): VolumeInfo[] {

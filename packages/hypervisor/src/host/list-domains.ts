@@ -16,6 +16,7 @@ export function describeDomain(domain: Domain): DomainInfo {
     shutdownReason: domain.ended,
     crashMessage: domain.crashMessage,
     stateLetters: stateLetters(domain),
+    dying: domain.destroyed,
     vcpus: domain.vcpus.length,
     weight: domain.weight,
     cap: domain.cap,
@@ -38,6 +39,6 @@ function stateLetters(domain: Domain): string {
     domain.holds.size > 0 ? 'p' : '-',
     domain.ended === null ? '-' : 's',
     domain.ended === null ? '-' : reason[domain.ended],
-    '-',
+    domain.destroyed ? 'd' : '-',
   ].join('');
 }

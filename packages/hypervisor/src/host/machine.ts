@@ -3,8 +3,12 @@ import { BoundedQueue } from '../base/bounded-queue.js';
 import { Prng } from '../base/prng.js';
 import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
 import { Allowances } from '../allowance/allowances.js';
+import { VIRQ } from '../abi/event.js';
 import type { Domain } from '../domain/domain.js';
+import type { Vcpu } from '../domain/vcpu.js';
+import { VcpuTimers } from '../domain/vcpu-timers.js';
 import { Watchdogs } from '../domain/watchdogs.js';
+import { GlobalVirqs } from '../event/global-virqs.js';
 import { LIMITS } from '../limits.js';
 import { FrameTable } from '../memory/frame-table.js';
 import type { MemoryObserver } from '../memory/guest-memory.js';
@@ -16,6 +20,9 @@ import { Scheduler } from '../sched/scheduler.js';
 import { Clock } from '../time/clock.js';
 import { Timers } from '../time/timers.js';
 import { allowanceHooks } from './allowance-hooks.js';
+import { CrashBook } from './lifecycle/crash-book.js';
+import { describeEnd } from './lifecycle/crash-record.js';
+import { DyingDomains } from './lifecycle/dying-domains.js';
 import type { HostConfig } from './host-config.js';
 import type { HostEvent } from './host-events.js';
 import { executeGuest } from './execute-guest.js';
@@ -43,6 +50,13 @@ export class Machine {
   readonly prng: Prng;
   readonly allowances: Allowances;
   readonly watchdogs: Watchdogs;
+  readonly crashes = new CrashBook();
+  readonly dying: DyingDomains;
+  /** The vCPU whose guest is being let go on. */
+  executing: Vcpu | null = null;
+  /** Told when a domain has ended, with everything else about it done. */
+  onEnded: (domain: Domain) => void = () => undefined;
+  readonly virqs = new GlobalVirqs();
   readonly domains = new Map<number, Domain>();
   readonly domainsById = new Map<string, Domain>();
   readonly volumes = new Map<string, Volume>();
@@ -64,9 +78,15 @@ export class Machine {
     this.frames.onOwnedChanged = (domId, frames) => this.ownedChanged(domId, frames);
     this.prng = new Prng(config.seed);
     this.sched = new Scheduler(this.clock, this.timers, config.pcpus, {
-      execute: (vcpu) => executeGuest(this, vcpu),
+      execute: (vcpu) => {
+        this.executing = vcpu;
+        const then = executeGuest(this, vcpu);
+        this.executing = null;
+        return then;
+      },
       domainOf: (domId) => this.domains.get(domId) ?? null,
     });
+    this.dying = new DyingDomains(this);
     this.watchdogs = new Watchdogs(this.clock, this.timers, (domain, id) =>
       this.end(domain, 'watchdog', `watchdog ${id} was not set again in time`),
     );
@@ -159,25 +179,63 @@ export class Machine {
     if (domain.ended !== null) return;
     this.change(domain, reason, () => {
       domain.ended = reason;
+      domain.endedNs = this.nowNs;
       domain.crashMessage = message;
     });
     const { domId, id } = domain.identity;
     const atNs = this.nowNs;
     if (reason === 'crash' || reason === 'watchdog')
-      this.emit({ type: 'domain.crashed', atNs, domId, id, message });
+      this.emit({
+        type: 'domain.crashed',
+        atNs,
+        domId,
+        id,
+        message,
+        facts: this.crashes.keep(describeEnd(this, domain)),
+      });
     else this.emit({ type: 'domain.shutdown', atNs, domId, id, reason });
+    this.virqs.raise(VIRQ.DOM_EXC);
+    this.onEnded(domain);
   }
 
-  /** Raises a port of a domain and wakes a vCPU for it: the bound one, or any that sleeps. */
-  notify(domain: Domain, port: number, vcpuId: number): void {
+  /** Makes a vCPU sleep; false when `untilNs` has come. */
+  sleep(vcpu: Vcpu, untilNs: bigint | null): boolean {
+    if (untilNs !== null) {
+      if (untilNs <= this.nowNs) return false;
+      vcpu.wakeTimer ??= this.timers.create(() => this.wake(vcpu));
+      this.timers.set(vcpu.wakeTimer, untilNs);
+    }
+    vcpu.blocked = true;
+    return true;
+  }
+
+  wake(vcpu: Vcpu): void {
+    const { events } = vcpu.domain;
+    events.endPoll(vcpu.id);
+    events.shared.setTime(vcpu.id, this.nowNs);
+    this.sched.wake(vcpu);
+  }
+
+  timersOf(vcpu: Vcpu): VcpuTimers {
+    vcpu.timers ??= new VcpuTimers(vcpu, this.clock, this.timers, () =>
+      vcpu.domain.events.raiseVirq(VIRQ.TIMER, vcpu.id),
+    );
+    return vcpu.timers;
+  }
+
+  /** An upcall is pending: wakes its vCPU or, as nothing interrupts one that computes, a sibling that sleeps. */
+  kick(domain: Domain, vcpuId: number): void {
     if (domain.destroyed) return;
-    domain.events.raise(port);
     const bound = domain.vcpus[vcpuId];
-    const sleeper = bound?.blocked ? bound : domain.vcpus.find((v) => v.blocked);
-    if (sleeper !== undefined) this.sched.wake(sleeper);
+    const sleeper = bound?.blocked
+      ? bound
+      : domain.vcpus.find((v) => v.blocked && v.online && !domain.events.isPolling(v.id));
+    if (sleeper !== undefined) this.wake(sleeper);
   }
 
-  shutDown(domain: Domain, reason: ShutdownReason): void {
+  /** The guest ended by itself; a code it recorded before says why. */
+  shutDown(domain: Domain, asked: ShutdownReason): void {
+    const reason = domain.shutdownCode ?? asked;
     this.end(domain, reason, reason === 'crash' ? 'the guest asked for it' : '');
   }
 
@@ -228,7 +286,7 @@ export class Machine {
   }
 
   /** The life of a domain begins when its builder lets go of it, whoever else may hold it. */
-  private open(domain: Domain): Incarnation {
+  open(domain: Domain): Incarnation {
     const { domId, id, driver } = domain.identity;
     const incarnation = this.openIncarnation('domain', id, domain.power, !driver);
     domain.incarnation = incarnation;

@@ -1,18 +1,20 @@
 import { type Answer, answer, refuse } from '../abi/errno.js';
 import { CPU_MODEL } from '../abi/cpu-model.js';
+import { QUEUED_PORTS, VIRQ } from '../abi/event.js';
 import type { GuestImage, StartInfo } from '../abi/guest.js';
 import type { PauseCause } from '../abi/power.js';
 import { Domain } from '../domain/domain.js';
 import { LIMITS } from '../limits.js';
 import { readIncarnation } from '../meter/reading.js';
+import { buildEvents, closeEvents } from './build-events.js';
+import { buildGrants, closeGrants } from './build-grants.js';
 import { buildMemory, closeMemory } from './build-memory.js';
+import { applyAffinity } from './affinity.js';
 import { checkCap, checkDomainConfig, checkResourceId, checkWeight } from './check-config.js';
 import type { Devices } from './devices.js';
 import type { DomainConfig, VolumeConfig } from './domain-config.js';
+import { EndActions } from './lifecycle/end-actions.js';
 import type { Machine, Volume } from './machine.js';
-
-/** The event of `control/shutdown`; no channel of a guest has this number. */
-const CONTROL_PORT = 0;
 
 interface BuildPlan {
   name: string;
@@ -20,6 +22,10 @@ interface BuildPlan {
   driver: boolean;
   privileged: boolean;
   vcpus: number;
+  vcpusOnline: number;
+  maxEventChannels: number;
+  maxGrantFrames: number;
+  maxMaptrackFrames: number;
   weight: number;
   cap: number;
   memoryFrames: number;
@@ -37,15 +43,18 @@ interface BuildPlan {
  */
 export class Toolstack {
   private lastDomId = 0;
+  private readonly endActions: EndActions;
 
   constructor(
     private readonly machine: Machine,
     private readonly devices: Devices,
-  ) {}
+  ) {
+    this.endActions = new EndActions(machine, this);
+  }
 
   /** EINVAL, EEXIST (id in use), ENODEV (volume not open), EBUSY (volume attached), ENOMEM, EIO (the image failed). */
   createDomain(config: DomainConfig): Answer<number> {
-    const fault = checkDomainConfig(config);
+    const fault = checkDomainConfig(config, this.machine.config.pcpus);
     if (fault !== null) return refuse('EINVAL', fault);
     if (this.machine.domainsById.has(config.id) || this.machine.volumes.has(config.id)) {
       return refuse('EEXIST', `id: ${config.id} is in use on this host`);
@@ -65,7 +74,11 @@ export class Toolstack {
       id,
       driver: false,
       privileged: config.privileged ?? false,
-      vcpus,
+      vcpus: config.vcpusMax ?? vcpus,
+      vcpusOnline: vcpus,
+      maxEventChannels: config.maxEventChannels ?? LIMITS.eventChannelsDefault,
+      maxGrantFrames: config.maxGrantFrames ?? LIMITS.grantFramesDefault,
+      maxMaptrackFrames: config.maxMaptrackFrames ?? LIMITS.maptrackFramesDefault,
       weight: config.weight ?? LIMITS.weightDefault,
       cap: config.cap ?? 0,
       memoryFrames,
@@ -76,6 +89,8 @@ export class Toolstack {
     });
     if (!built.ok) return built;
     const domId = built.value.identity.domId;
+    applyAffinity(this.machine, built.value, config);
+    this.endActions.watch(built.value, config);
     this.machine.emit({ type: 'domain.created', atNs: this.machine.nowNs, domId, id, name });
     this.machine.applyPolicies([id]);
     return answer(domId);
@@ -89,6 +104,10 @@ export class Toolstack {
       driver: true,
       privileged: false,
       vcpus: 1,
+      vcpusOnline: 1,
+      maxEventChannels: QUEUED_PORTS - 1,
+      maxGrantFrames: LIMITS.grantFramesDefault,
+      maxMaptrackFrames: LIMITS.maptrackFramesMax,
       weight: LIMITS.weightDefault * 4,
       cap: 0,
       memoryFrames,
@@ -138,7 +157,7 @@ export class Toolstack {
     if (!domain.mayRun) return refuse('EBUSY', `domain ${domId} is ${domain.power}`);
     if (domain.guest?.requestShutdown?.() !== true)
       return refuse('EOPNOTSUPP', `domain ${domId}: its guest does not listen`);
-    this.machine.notify(domain, CONTROL_PORT, 0);
+    domain.events.markUpcall(0);
     return answer(null);
   }
 
@@ -160,22 +179,53 @@ export class Toolstack {
     domain.destroyed = true;
     machine.watchdogs.follow(domain);
     machine.sched.forget(domain);
-    this.devices.disconnect(domain);
+    this.leaveDevices(domain);
     const { incarnation } = domain;
     domain.incarnation = null;
-    for (const id of domain.volumeIds) {
-      const volume = machine.volumes.get(id);
-      if (volume !== undefined) volume.attachedTo = null;
-    }
-    domain.events.close();
+    closeEvents(domain);
+    closeGrants(domain);
     closeMemory(machine, domain);
     machine.domains.delete(domId);
     machine.domainsById.delete(domain.identity.id);
     // Closed when nobody finds the domain any more: an allowance that this end shows to be spent has nothing to hold.
     if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
     machine.sched.addOverhead(CPU_MODEL.domainDestroyNs);
+    machine.virqs.raise(VIRQ.DOM_EXC);
     machine.emit({ type: 'domain.destroyed', atNs: machine.nowNs, domId, id: domain.identity.id });
+    machine.dying.bury(domain);
     return answer(null);
+  }
+
+  /** Whether transfers of a volume are in flight. */
+  volumeBusy(volumeId: string): boolean {
+    return this.devices.block.busy(volumeId);
+  }
+
+  /** An ended domain goes on under another name and id: without its devices, with its memory, in a life of its own. */
+  retire(domain: Domain, name: string, id: string): void {
+    const { machine } = this;
+    const { incarnation, identity } = domain;
+    const { domId, id: fromId } = identity;
+    if (incarnation !== null) machine.settle(incarnation);
+    this.leaveDevices(domain);
+    closeEvents(domain);
+    domain.incarnation = null;
+    machine.domainsById.delete(fromId);
+    if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
+    identity.id = id;
+    identity.name = name;
+    machine.domainsById.set(id, domain);
+    machine.emit({ type: 'domain.renamed', atNs: machine.nowNs, domId, id, fromId, name });
+    if (incarnation !== null) machine.allowances.opened(machine.open(domain));
+  }
+
+  private leaveDevices(domain: Domain): void {
+    this.devices.disconnect(domain);
+    for (const id of domain.volumeIds) {
+      const volume = this.machine.volumes.get(id);
+      if (volume !== undefined) volume.attachedTo = null;
+    }
+    domain.volumeIds.length = 0;
   }
 
   /** Percent of one pCPU, 0 for none. ESRCH, EINVAL. */
@@ -303,8 +353,13 @@ export class Toolstack {
       machine.domains.delete(domId);
       machine.domainsById.delete(plan.id);
     });
-    const { disks, sockets } = this.devices.connect(domain, plan.volumes);
+    const events = buildEvents(machine, domain);
+    undo.push(() => closeEvents(domain));
+    buildGrants(domain, plan);
+    undo.push(() => closeGrants(domain));
     undo.push(() => this.devices.disconnect(domain));
+    const connected = this.devices.connect(domain, plan.volumes);
+    if (!connected.ok) return fail(connected);
     for (const { volume } of plan.volumes) {
       volume.attachedTo = domain;
       domain.volumeIds.push(volume.id);
@@ -313,7 +368,7 @@ export class Toolstack {
       });
     }
     try {
-      domain.guest = plan.image.boot(this.startInfo(domain, plan, disks, sockets));
+      domain.guest = plan.image.boot(this.startInfo(domain, plan, { ...connected.value, ...events }));
     } catch (thrown) {
       return fail(refuse('EIO', `image: ${plan.image.name} failed to boot: ${String(thrown)}`));
     }
@@ -325,8 +380,7 @@ export class Toolstack {
   private startInfo(
     domain: Domain,
     plan: BuildPlan,
-    disks: StartInfo['disks'],
-    sockets: StartInfo['sockets'],
+    found: Pick<StartInfo, 'disks' | 'sockets' | 'sharedInfo' | 'takePendingPorts'>,
   ): StartInfo {
     const { machine } = this;
     return {
@@ -334,15 +388,13 @@ export class Toolstack {
       name: plan.name,
       id: plan.id,
       hostName: machine.config.name ?? 'host',
-      vcpus: plan.vcpus,
+      vcpus: plan.vcpusOnline,
       memoryFrames: plan.memoryFrames,
       memory: domain.memory,
       commandLine: plan.commandLine,
       seed: machine.prng.uint32(),
       systemTimeNs: () => machine.nowNs,
-      takePendingPorts: () => domain.events.takePending(),
-      disks,
-      sockets,
+      ...found,
     };
   }
 

@@ -1,4 +1,5 @@
 import { ERRNO, type ErrnoName } from '../abi/errno.js';
+import { LIMITS } from '../limits.js';
 
 /** Ends a hypercall with an errno; the dispatcher catches it, nobody else does. */
 export class Fault {
@@ -20,7 +21,11 @@ const U64_MAX = (1n << 64n) - 1n;
  * Invariant: a handler sees only plain numbers, bigints, texts and bytes of its own.
  */
 export class Arguments {
-  constructor(private readonly structure: unknown) {
+  /** `noted` is told the command that is asked for, as far as it is a short word or a number. */
+  constructor(
+    private readonly structure: unknown,
+    private readonly noted?: { cmd: string },
+  ) {
     if (typeof structure !== 'object' || structure === null) throw new Fault('EFAULT');
   }
 
@@ -82,9 +87,14 @@ export class Arguments {
     }
   }
 
-  /** How many elements a list has; longer ones are E2BIG. The elements are read by `element`. */
-  list(field: string, lengthMax: number): ArgumentList {
-    return new ArgumentList(this.read(field), lengthMax);
+  /** How many elements a list has; longer ones are `errno` (E2BIG). The elements are read by `element`. */
+  list(field: string, lengthMax: number, errno: ErrnoName = 'E2BIG'): ArgumentList {
+    return new ArgumentList(this.read(field), lengthMax, errno);
+  }
+
+  /** A structure within this one. */
+  inner(field: string): Arguments {
+    return new Arguments(this.read(field));
   }
 
   has(field: string): boolean {
@@ -92,12 +102,21 @@ export class Arguments {
   }
 
   private read(field: string): unknown {
+    let value: unknown;
     try {
-      return (this.structure as Record<string, unknown>)[field];
+      value = (this.structure as Record<string, unknown>)[field];
     } catch {
       throw new Fault('EFAULT');
     }
+    if (field === 'cmd' && this.noted !== undefined) this.noted.cmd = wordOf(value);
+    return value;
   }
+}
+
+function wordOf(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  const sound = typeof value === 'string' && value.length <= LIMITS.trailWordCharactersMax;
+  return sound && /^[a-z0-9_]*$/.test(value) ? value : '?';
 }
 
 /** A guest's array: its length was read once; each element is read when its turn comes, as Xen copies in batches. */
@@ -105,7 +124,7 @@ export class ArgumentList {
   readonly length: number;
   private readonly elements: Record<number, unknown>;
 
-  constructor(value: unknown, lengthMax: number) {
+  constructor(value: unknown, lengthMax: number, errno: ErrnoName = 'E2BIG') {
     let length: unknown;
     try {
       length = Array.isArray(value) ? value.length : undefined;
@@ -113,7 +132,7 @@ export class ArgumentList {
       throw new Fault('EFAULT');
     }
     if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0) throw new Fault('EFAULT');
-    if (length > lengthMax) throw new Fault('E2BIG');
+    if (length > lengthMax) throw new Fault(errno);
     this.length = length;
     this.elements = value as Record<number, unknown>;
   }

@@ -1,12 +1,20 @@
 import { CPU_MODEL } from '../abi/cpu-model.js';
 import { ERRNO } from '../abi/errno.js';
-import type { HypercallAnswer, HypercallName } from '../abi/hypercall.js';
+import { type HypercallAnswer, type HypercallName, returnCode } from '../abi/hypercall.js';
+import type { TrailEntry } from '../domain/hypercall-trail.js';
 import { Arguments, faultErrno } from './arguments.js';
-import type { Continuation, HypercallContext, HypercallHandler } from './context.js';
+import {
+  type Continuation,
+  type HypercallContext,
+  type HypercallHandler,
+  isContinuation,
+} from './context.js';
 import { consoleIo } from './console-io.js';
 import { eventChannelOp } from './event-channel-op.js';
+import { grantTableOp } from './grant-table-op.js';
 import { multicall } from './multicall.js';
 import { schedOp } from './sched-op.js';
+import { setTimerOp } from './set-timer-op.js';
 import { vcpuOp } from './vcpu-op.js';
 import { xenVersion } from './xen-version.js';
 
@@ -17,7 +25,9 @@ const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
   console_io: consoleIo,
   vcpu_op: vcpuOp,
   sched_op: schedOp,
+  set_timer_op: setTimerOp,
   event_channel_op: eventChannelOp,
+  grant_table_op: grantTableOp,
 };
 
 /** What a call costs before anything is done. Every call costs its entry, known or not. */
@@ -55,10 +65,24 @@ function dispatchEntry(
   call: unknown,
 ): HypercallAnswer | Continuation {
   const handler = name === null ? undefined : HANDLERS[name];
-  if (handler === undefined) return -ERRNO.ENOSYS;
+  // Noted before it is done: it may be the one that ends the domain.
+  const entry = context.vcpu.trail.begin(name ?? 'unknown');
   try {
-    return handler(context, new Arguments(call));
+    const answer = handler === undefined ? -ERRNO.ENOSYS : handler(context, new Arguments(call, entry));
+    if (isContinuation(answer)) return noteAnswer(answer, entry);
+    entry.answer = returnCode(answer);
+    return answer;
   } catch (thrown) {
-    return faultErrno(thrown);
+    return (entry.answer = faultErrno(thrown));
+  }
+}
+
+function* noteAnswer(continuation: Continuation, entry: TrailEntry): Continuation {
+  try {
+    const answer = yield* continuation;
+    entry.answer = returnCode(answer);
+    return answer;
+  } catch (thrown) {
+    return (entry.answer = faultErrno(thrown));
   }
 }

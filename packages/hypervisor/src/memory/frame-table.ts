@@ -42,6 +42,8 @@ export class FrameTable {
   readonly free: FreeFrames;
   /** Told what a live domain owns, after each change; during `batch` once at its end. */
   onOwnedChanged: (domId: number, frames: number) => void = () => undefined;
+  /** Told when the last zombie of a dead domain is gone, which may be while it is closed. */
+  onDead: (domId: number) => void = () => undefined;
   /** Set by the page tables; without them no frame becomes a table. */
   tables: TableContents = { validate: () => -ERRNO.EINVAL, devalidate: () => undefined };
   private readonly accounts = new Map<number, FrameAccount>();
@@ -454,7 +456,8 @@ export class FrameTable {
     records.type[mfn] = TYPE.none;
     records.gfn[mfn] = 0;
     this.ownedBecame(account, account.owned - 1);
-    if (account.dead && account.owned === 0) this.accounts.delete(account.domId);
+    if (account.dead && account.owned === 0 && this.accounts.delete(account.domId))
+      this.onDead(account.domId);
   }
 
   /** The last reference went. */

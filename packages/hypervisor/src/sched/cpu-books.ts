@@ -21,6 +21,7 @@ export class CpuBooks {
   startClock(vcpu: Vcpu): void {
     vcpu.bornNs = this.clock.nowNs;
     vcpu.runstateSinceNs = this.clock.nowNs;
+    Object.assign(vcpu.runstateNs, { running: 0n, runnable: 0n, blocked: 0n, offline: 0n });
   }
 
   /** Adds the time of the current runstate up to now. */
