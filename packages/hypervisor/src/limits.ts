@@ -52,6 +52,8 @@ export const LIMITS = {
   framesPerTable: 64,
   tablesPerDomainMin: 64,
   tablesPerDomainMax: 8192,
+  /** The least memory of a domain that has page tables of its own; it holds its first ones. */
+  pageTableDomainFramesMin: 16,
   /** Guest frame numbers of an auto-translated domain above its memory, for grants it maps. */
   extraGfnsPerDomain: 1 << 16,
   /** One load or store of a guest. */
@@ -79,6 +81,10 @@ export const LIMITS = {
   /** Of one write to Xen's console, and of what is kept of a domain's. */
   consoleWriteBytesMax: 4096,
   consoleBytesMax: 4096,
+  /** The text of a domain's configuration. */
+  configCharactersMax: 64 * 1024,
+  configSettingsMax: 200,
+  configListMax: 256,
   crashReasonCharactersMax: 200,
   /** Records of ends kept, and what is kept in one. */
   crashesMax: 1024,

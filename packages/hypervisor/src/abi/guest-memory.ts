@@ -8,3 +8,14 @@ export interface GuestMemory {
   load(address: bigint | number, length: number): Uint8Array | null;
   store(address: bigint | number, bytes: Uint8Array): boolean;
 }
+
+/** What a domain with page tables of its own finds at boot; addresses are virtual. */
+export interface BootstrapLayout {
+  /** Guest frame `n` is mapped at `virtualBase + n * 4096`. */
+  virtualBase: number;
+  /** The top level table, and how many tables there are; they are mapped read-only. */
+  tableBase: number;
+  tableFrames: number;
+  /** The machine frame of each guest frame, 8 bytes each. */
+  machineFrameList: number;
+}

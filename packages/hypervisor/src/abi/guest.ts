@@ -1,4 +1,5 @@
 import type { BlockFrontend } from './block.js';
+import type { BootstrapLayout, GuestMemory } from './guest-memory.js';
 import type { Hypercall, HypercallAnswer } from './hypercall.js';
 import type { ShutdownReason } from './power.js';
 import type { SocketFrontend } from './sockets.js';
@@ -47,15 +48,27 @@ export interface StartInfo {
   name: string;
   id: string;
   hostName: string;
+  /** On line when it boots. */
   vcpus: number;
+  /** At boot. */
   memoryFrames: number;
+  memory: GuestMemory;
+  /** Of a domain with page tables of its own; null for an auto-translated one. */
+  pageTables: BootstrapLayout | null;
+  /** How many frames the toolstack asks it to balloon to. */
+  memoryTargetFrames(): number;
   commandLine: string;
   /** Differs per domain, fixed by the host's seed. */
   seed: number;
   /** Reading the time costs nothing, as in Xen's shared page. */
   systemTimeNs(): bigint;
-  /** Ports that became pending since the last call. */
-  takePendingPorts(): EventPort[];
+  /**
+   * The guest's upcall: the ports that became pending since the last call, of this vCPU or of all. Costs nothing, as it is
+   * the guest's own reading of `sharedInfo`.
+   */
+  takePendingPorts(vcpu?: number): readonly EventPort[];
+  /** The page shared with Xen; see `SHARED_INFO`. It is the same one as long as the domain lives. */
+  readonly sharedInfo: Uint8Array;
   disks: readonly BlockFrontend[];
   sockets: SocketFrontend;
 }

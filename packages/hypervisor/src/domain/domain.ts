@@ -1,3 +1,4 @@
+import type { BootstrapLayout } from '../abi/guest-memory.js';
 import type { DomId, Guest } from '../abi/guest.js';
 import type { PauseCause, PowerState, ShutdownReason } from '../abi/power.js';
 import { EventChannels } from '../event/event-channels.js';
@@ -52,8 +53,8 @@ export class Domain {
   throttleCap = 0;
   capBudgetNs = 0n;
   capPeriod = 0n;
-  /** Of the budget, what was carried from earlier periods; and how long its vCPUs had waited and run by then. */
-  capCarriedNs = 0n;
+  /** How much budget it may take into the next period; and how long its vCPUs had waited and run by the last refill. */
+  capMayCarryNs = 0n;
   capWaitedNs = 0n;
   capRanNs = 0n;
   /** What driver domains executed for it and its credit has not been charged for yet. */
@@ -67,6 +68,8 @@ export class Domain {
   /** Set by the builder before anybody else sees the domain. */
   space!: AddressSpace;
   memory!: DomainMemory;
+  /** Its first page tables; null when it is auto-translated. */
+  bootstrap: BootstrapLayout | null = null;
   grants!: GrantTable;
   readonly volumeIds: string[] = [];
 

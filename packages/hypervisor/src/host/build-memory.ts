@@ -2,13 +2,14 @@ import { assert } from '../base/assert.js';
 import { type ErrnoName, refuse } from '../abi/errno.js';
 import type { Domain } from '../domain/domain.js';
 import { AddressSpace } from '../memory/address-space.js';
+import { buildBootstrapTables } from '../memory/bootstrap-tables.js';
 import { DomainMemory } from '../memory/guest-memory.js';
 import type { Machine } from './machine.js';
 
 interface MemoryPlan {
-  vcpus: number;
   memoryFrames: number;
   memoryFramesMax: number;
+  pageTables: boolean;
 }
 
 /**
@@ -32,9 +33,10 @@ export function buildMemory(
   frames.claim(domId, 0);
   domain.space = new AddressSpace(frames, tables, domId, {
     initialFrames,
-    pageTables: false,
-    vcpus: plan.vcpus,
+    pageTables: plan.pageTables,
+    vcpus: domain.vcpus.length,
   });
+  if (plan.pageTables) domain.bootstrap = buildBootstrapTables(domain.space, domain.vcpus.length);
   domain.memory = new DomainMemory(domain.space, () => machine.memoryObserver);
   domain.memoryFrames = plan.memoryFrames;
   domain.memoryFramesMax = plan.memoryFramesMax;

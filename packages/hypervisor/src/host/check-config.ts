@@ -38,8 +38,11 @@ export function checkDomainConfig(config: DomainConfig, pcpus: number): string |
   if (pinning !== null) return pinning;
   const sizing = checkWeight(config.weight ?? LIMITS.weightDefault) ?? checkCap(config.cap ?? 0);
   if (sizing !== null) return sizing;
-  if (!Number.isSafeInteger(memoryFrames) || memoryFrames < 1)
-    return `memoryFrames: at least 1, got ${memoryFrames}`;
+  const memoryFault = checkFrames('memoryFrames', memoryFrames);
+  if (memoryFault !== null) return memoryFault;
+  const tables = LIMITS.pageTableDomainFramesMin;
+  if (config.pageTables && memoryFrames < tables)
+    return `memoryFrames: at least ${tables} with page tables, got ${memoryFrames}`;
   const most = memoryFramesMax ?? memoryFrames;
   if (!Number.isSafeInteger(most) || most < memoryFrames) {
     return `memoryFramesMax: at least memoryFrames (${memoryFrames}), got ${most}`;
@@ -52,7 +55,7 @@ export function checkDomainConfig(config: DomainConfig, pcpus: number): string |
   return checkActions(config);
 }
 
-const END_ACTIONS: readonly EndAction[] = [
+export const END_ACTIONS: readonly EndAction[] = [
   'destroy',
   'restart',
   'rename-restart',
@@ -74,6 +77,12 @@ export function checkResourceId(id: string): string | null {
   const max = LIMITS.resourceIdCharactersMax;
   if (typeof id !== 'string' || id.length < 1 || id.length > max) return `id: 1 to ${max} characters`;
   return /^[A-Za-z0-9._-]+$/.test(id) ? null : 'id: only A-Z a-z 0-9 . _ -';
+}
+
+export function checkFrames(field: string, frames: number): string | null {
+  const max = LIMITS.hostFramesMax;
+  const sound = Number.isSafeInteger(frames) && frames >= 1 && frames <= max;
+  return sound ? null : `${field}: 1 to ${max}, got ${frames}`;
 }
 
 export function checkWeight(weight: number): string | null {

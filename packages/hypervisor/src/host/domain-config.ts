@@ -35,6 +35,8 @@ export interface DomainConfig {
   memoryFrames: number;
   /** Ceiling of `memoryFrames`; default the same. */
   memoryFramesMax?: number;
+  /** It has page tables of its own, checked by Xen, instead of a map that Xen keeps. Default false. */
+  pageTables?: boolean;
   /** Open volumes to attach, in order: the first is the guest's first disk. */
   volumes?: readonly { volumeId: string; readOnly?: boolean }[];
   image: GuestImage;
@@ -73,8 +75,11 @@ export interface DomainInfo {
   weight: number;
   cap: number;
   effectiveCap: number;
+  /** Frames it owns now. */
   memoryFrames: number;
   memoryFramesMax: number;
+  /** What it was asked to balloon to. */
+  memoryTargetFrames: number;
   volumeIds: string[];
   /** The serial of its incarnation; null before the first unpause. */
   incarnationSerial: number | null;

@@ -14,6 +14,8 @@ import type { Machine } from './machine.js';
  * next exit always has a cost, so a guest that only exits still makes time pass and pays for it.
  */
 export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
+  vcpu.timers?.goOn();
+  vcpu.domain.space.currentVcpu = vcpu.id;
   if (vcpu.hypercall !== null) return resume(machine, vcpu);
   const { then, domain } = vcpu;
   vcpu.then = { do: 'continue' };
@@ -23,13 +25,15 @@ export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
     case 'yield':
       return 'yield';
     case 'block':
-      if (!domain.events.anyPending && block(machine, vcpu, then.untilNs)) return 'stay';
+      // Nothing interrupts a guest's own work, so a vCPU also stays up for events of a sibling that computes.
+      domain.events.unmaskUpcall(vcpu.id);
+      if (!domain.events.anyUpcall && machine.sleep(vcpu, then.untilNs ?? null)) return 'stay';
       break;
     case 'hypercall':
       if (!beginHypercall(machine, vcpu, then.call)) return 'stay';
       break;
     case 'shutdown':
-      machine.end(domain, then.reason, '');
+      machine.shutDown(domain, then.reason);
       return 'stay';
     case 'crash':
       machine.end(domain, 'crash', then.message.slice(0, LIMITS.crashReasonCharactersMax));
@@ -38,7 +42,11 @@ export function executeGuest(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
   return goOn(machine, vcpu);
 }
 
-function goOn(machine: Machine, vcpu: Vcpu): 'stay' {
+function goOn(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
+  if (vcpu.yields) {
+    vcpu.yields = false;
+    return 'yield';
+  }
   if (vcpu.wantsCpu) runToNextExit(machine, vcpu);
   return 'stay';
 }
@@ -88,7 +96,7 @@ function beginHypercall(machine: Machine, vcpu: Vcpu, call: unknown): boolean {
   return false;
 }
 
-function resume(machine: Machine, vcpu: Vcpu): 'stay' {
+function resume(machine: Machine, vcpu: Vcpu): 'stay' | 'yield' {
   const answer = vcpu.hypercall?.next();
   if (answer === undefined) {
     // A chunk that cost nothing must not stop time.
@@ -98,17 +106,6 @@ function resume(machine: Machine, vcpu: Vcpu): 'stay' {
   vcpu.hypercall = null;
   vcpu.entry = answer;
   return goOn(machine, vcpu);
-}
-
-/** False when the time to wake has already come. */
-function block(machine: Machine, vcpu: Vcpu, untilNs: bigint | undefined): boolean {
-  if (untilNs !== undefined) {
-    if (untilNs <= machine.nowNs) return false;
-    vcpu.wakeTimer ??= machine.timers.create(() => machine.sched.wake(vcpu));
-    machine.timers.set(vcpu.wakeTimer, untilNs);
-  }
-  vcpu.blocked = true;
-  return true;
 }
 
 function runToNextExit(machine: Machine, vcpu: Vcpu): void {
@@ -123,5 +120,7 @@ function runToNextExit(machine: Machine, vcpu: Vcpu): void {
   vcpu.onBehalfOf = exit.onBehalfOf ?? null;
   vcpu.pendingNs = exit.workNs + CPU_MODEL.guestExitNs + vcpu.owedNs;
   vcpu.owedNs = 0n;
+  if (exit.then.do === 'yield') vcpu.pendingNs += CPU_MODEL.yieldNs;
+  if (exit.then.do === 'block') vcpu.pendingNs += CPU_MODEL.blockNs;
   if (exit.then.do === 'hypercall') vcpu.pendingNs += entryCostNs(hypercallNameOf(exit.then.call));
 }

@@ -130,6 +130,16 @@ export class Host {
     return answer(domain.vcpus.map((vcpu) => this.machine.sched.affinityOf(vcpu)));
   }
 
+  /** Frames it may own from now on; may be below what it owns. ESRCH, EINVAL. */
+  setMaxMemory(domId: number, frames: number): Answer<null> {
+    return this.toolstack.setMaxMemory(domId, frames);
+  }
+
+  /** Asks the guest to balloon to so many frames, up to its maximum. ESRCH, EINVAL. */
+  setMemoryTarget(domId: number, frames: number): Answer<null> {
+    return this.toolstack.setMemoryTarget(domId, frames);
+  }
+
   openVolume(config: VolumeConfig): Answer<null> {
     return this.toolstack.openVolume(config);
   }

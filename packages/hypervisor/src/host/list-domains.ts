@@ -23,6 +23,7 @@ export function describeDomain(domain: Domain): DomainInfo {
     effectiveCap: domain.effectiveCap,
     memoryFrames: domain.memoryFrames,
     memoryFramesMax: domain.memoryFramesMax,
+    memoryTargetFrames: domain.memoryTargetFrames,
     volumeIds: [...domain.volumeIds],
     incarnationSerial: domain.identity.driver ? null : (domain.incarnation?.serial ?? null),
     cpuNs,

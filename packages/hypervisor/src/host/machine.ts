@@ -47,6 +47,8 @@ export class Machine {
   readonly tables: PageTables;
   /** Sees every frame a guest reaches by loads and stores; for tests. */
   memoryObserver: MemoryObserver | null = null;
+  /** Called when a domain is asked to balloon, to publish it. */
+  memoryTargetChanged: (domain: Domain) => void = () => undefined;
   readonly prng: Prng;
   readonly allowances: Allowances;
   readonly watchdogs: Watchdogs;

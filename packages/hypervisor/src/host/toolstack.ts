@@ -10,7 +10,7 @@ import { buildEvents, closeEvents } from './build-events.js';
 import { buildGrants, closeGrants } from './build-grants.js';
 import { buildMemory, closeMemory } from './build-memory.js';
 import { applyAffinity } from './affinity.js';
-import { checkCap, checkDomainConfig, checkResourceId, checkWeight } from './check-config.js';
+import { checkCap, checkDomainConfig, checkFrames, checkResourceId, checkWeight } from './check-config.js';
 import type { Devices } from './devices.js';
 import type { DomainConfig, VolumeConfig } from './domain-config.js';
 import { EndActions } from './lifecycle/end-actions.js';
@@ -30,6 +30,7 @@ interface BuildPlan {
   cap: number;
   memoryFrames: number;
   memoryFramesMax: number;
+  pageTables: boolean;
   volumes: { volume: Volume; readOnly: boolean }[];
   image: GuestImage;
   commandLine: string;
@@ -83,6 +84,7 @@ export class Toolstack {
       cap: config.cap ?? 0,
       memoryFrames,
       memoryFramesMax: config.memoryFramesMax ?? memoryFrames,
+      pageTables: config.pageTables ?? false,
       volumes,
       image,
       commandLine: config.commandLine ?? '',
@@ -112,6 +114,7 @@ export class Toolstack {
       cap: 0,
       memoryFrames,
       memoryFramesMax: memoryFrames,
+      pageTables: false,
       volumes: [],
       image,
       commandLine: '',
@@ -252,6 +255,36 @@ export class Toolstack {
     return answer(null);
   }
 
+  /**
+   * Frames it may own from now on; below what it owns nothing is taken, and it gets no more until it has shrunk. ESRCH,
+   * EINVAL.
+   */
+  setMaxMemory(domId: number, frames: number): Answer<null> {
+    const fault = checkFrames('frames', frames);
+    if (fault !== null) return refuse('EINVAL', fault);
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    this.machine.frames.setMax(domId, frames);
+    domain.memoryFramesMax = frames;
+    this.resized(domain);
+    return answer(null);
+  }
+
+  /** Asks the guest to balloon to so many frames, up to its maximum; it does so in its own time. ESRCH, EINVAL. */
+  setMemoryTarget(domId: number, frames: number): Answer<null> {
+    const fault = checkFrames('frames', frames);
+    if (fault !== null) return refuse('EINVAL', fault);
+    const domain = this.machine.domains.get(domId);
+    if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
+    if (frames > domain.memoryFramesMax)
+      return refuse('EINVAL', `frames: at most its maximum (${domain.memoryFramesMax}), got ${frames}`);
+    domain.memoryTargetFrames = frames;
+    this.machine.memoryTargetChanged(domain);
+    domain.events.markUpcall(0);
+    this.resized(domain);
+    return answer(null);
+  }
+
   /** The volume exists from now on, attached or not, and its space is metered. EINVAL, EEXIST. */
   openVolume(config: VolumeConfig): Answer<null> {
     const { machine } = this;
@@ -367,6 +400,7 @@ export class Toolstack {
         volume.attachedTo = null;
       });
     }
+    domain.space.seal();
     try {
       domain.guest = plan.image.boot(this.startInfo(domain, plan, { ...connected.value, ...events }));
     } catch (thrown) {
@@ -391,6 +425,8 @@ export class Toolstack {
       vcpus: plan.vcpusOnline,
       memoryFrames: plan.memoryFrames,
       memory: domain.memory,
+      pageTables: domain.bootstrap,
+      memoryTargetFrames: () => domain.memoryTargetFrames,
       commandLine: plan.commandLine,
       seed: machine.prng.uint32(),
       systemTimeNs: () => machine.nowNs,

@@ -12,6 +12,8 @@ import {
 import { consoleIo } from './console-io.js';
 import { eventChannelOp } from './event-channel-op.js';
 import { grantTableOp } from './grant-table-op.js';
+import { memoryOp } from './memory-op.js';
+import { mmuextOp, mmuUpdate, updateVaMapping } from './mmu-ops.js';
 import { multicall } from './multicall.js';
 import { schedOp } from './sched-op.js';
 import { setTimerOp } from './set-timer-op.js';
@@ -28,6 +30,10 @@ const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
   set_timer_op: setTimerOp,
   event_channel_op: eventChannelOp,
   grant_table_op: grantTableOp,
+  memory_op: memoryOp,
+  mmu_update: mmuUpdate,
+  mmuext_op: mmuextOp,
+  update_va_mapping: updateVaMapping,
 };
 
 /** What a call costs before anything is done. Every call costs its entry, known or not. */

@@ -32,6 +32,8 @@ const LEVEL_TYPES = ['none', 'l1', 'l2', 'l3', 'l4'] as const satisfies readonly
 export class PageTables implements TableContents {
   /** Entries looked at since the start, so that callers pay for what they cause. */
   entriesWalked = 0;
+  /** TLB flushes asked for. */
+  flushes = 0;
   /** Above 0: how many linear entries point to a table; below 0: how many it contains. */
   private readonly linear = new Map<number, number>();
 
