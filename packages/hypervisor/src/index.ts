@@ -3,6 +3,7 @@ export { createMemoryHost, MemoryDisk, type PeerView, ScriptedUplink } from './h
 export type { HostConfig, HostStats } from './host/host-config.js';
 export type { DomainConfig, DomainInfo, EndAction, VolumeConfig, VolumeInfo } from './host/domain-config.js';
 export type { CrashRecord, VcpuFacts } from './host/lifecycle/crash-record.js';
+export { type ConfigContext, parseDomainConfigText } from './host/xl-config/parse-domain-config.js';
 export type { TrailEntry } from './domain/hypercall-trail.js';
 export type { HostEvent } from './host/host-events.js';
 export type {
