@@ -47,9 +47,18 @@ export const CPU_MODEL = {
     domctl: { callNs: 4_000n },
     sysctl: { callNs: 4_000n },
   },
-  /** onbehalf: xenstored, one request answered, its bytes, and one watch that fires. */
-  xenstore: { requestNs: 15_000n, perKibNs: 3_000n, watchNs: 6_000n },
-  /** overhead: changing the vCPU on a pCPU. */
+  /**
+   * onbehalf: xenstored. `kickNs`: looking at a domain's ring; `requestNs`: one request answered, on top; `nodeNs`: each
+   * node looked at or changed; `perKibNs`: the bytes moved; `watchNs`: one watch that fires, charged to who caused it.
+   */
+  xenstore: { kickNs: 4_000n, requestNs: 15_000n, perKibNs: 3_000n, nodeNs: 1_000n, watchNs: 6_000n },
+  /**
+   * own: giving the CPU to another (yield), and giving it away until something happens (block, poll): there and back.
+   * It is paid whether or not somebody else runs meanwhile.
+   */
+  yieldNs: 4_000n,
+  blockNs: 8_000n,
+  /** overhead: changing the vCPU on a pCPU when nobody has paid for it: at the end of a slice, and for a newcomer. */
   contextSwitchNs: 4_000n,
   /** overhead: building a domain. */
   domainBuildNs: 400_000n,

@@ -25,7 +25,7 @@ import {
 import { grants, type Permission, PRIVILEGED_DOMAIN } from './permissions.js';
 import { type StoreNode, VersionTree } from './version-tree.js';
 import { DirectView, type NodeChange, subtreeOf, Transaction } from './view.js';
-import { type Watcher, Watches } from './watches.js';
+import { type Watch, type Watcher, Watches } from './watches.js';
 
 /** Who asks: a domain, outside (0) or inside one of its transactions. */
 export interface Caller {
@@ -35,6 +35,13 @@ export interface Caller {
 
 /** Domain 0 outside transactions. */
 export const TOOLSTACK: Caller = { domId: PRIVILEGED_DOMAIN, transactionId: 0 };
+
+/** The root and the special names are domain 0's alone until it says otherwise. */
+const PERMANENT_PERMISSIONS: readonly Permission[] = [{ domId: PRIVILEGED_DOMAIN, access: 'n' }];
+
+function isPermanent(path: string): boolean {
+  return path === '/' || isSpecial(path);
+}
 
 /** One line of a listing. */
 export interface XenstoreLine {
@@ -62,9 +69,10 @@ export class Xenstore {
   constructor() {
     this.addDomain(PRIVILEGED_DOMAIN);
     this.tree.beginChange();
-    const permissions: Permission[] = [{ domId: PRIVILEGED_DOMAIN, access: 'n' }];
     for (const path of ['/', ...SPECIAL_NODES]) {
-      const node = { value: new Uint8Array(0), permissions, permissionsSetAt: this.tree.generation };
+      const value = new Uint8Array(0);
+      const permissionsSetAt = this.tree.generation;
+      const node = { value, permissions: PERMANENT_PERMISSIONS, permissionsSetAt };
       this.tree.put(path, node);
       this.accounts.moveNode(path, null, node);
     }
@@ -82,14 +90,7 @@ export class Xenstore {
     const account = this.accounts.get(domId);
     if (account === undefined || domId === PRIVILEGED_DOMAIN) return;
     this.reset(domId, watcher);
-    while (account.owned.size > 0) {
-      const path = account.owned.values().next().value as string;
-      const paths = subtreeOf(this.direct, path);
-      this.commit(
-        paths.map((p) => ({ path: p, node: null })),
-        [...paths].reverse().map((p) => ({ path: p, exact: p !== path })),
-      );
-    }
+    while (account.owned.size > 0) this.disown(account.owned.values().next().value as string);
     this.accounts.delete(domId);
   }
 
@@ -174,12 +175,12 @@ export class Xenstore {
     return { ok: true, value: null };
   }
 
-  /** EINVAL; ENOENT: no such watch. */
-  unwatch(watcher: Watcher, written: string, token: string): XsAnswer<null> {
+  /** The watch that is gone. EINVAL; ENOENT: no such watch. */
+  unwatch(watcher: Watcher, written: string, token: string): XsAnswer<Watch> {
     const path = isSpecial(written) ? written : absolutePath(watcher.domId, written);
     if (path === null) return { ok: false, errno: 'EINVAL' };
     const removed = this.watches.remove(watcher, path, token);
-    return removed === null ? { ok: false, errno: 'ENOENT' } : { ok: true, value: null };
+    return removed === null ? { ok: false, errno: 'ENOENT' } : { ok: true, value: removed };
   }
 
   /** Ends every watch and transaction of a domain (RESET_WATCHES, a new connection, death). */
@@ -305,6 +306,22 @@ export class Xenstore {
     const nodes = [before, this.tree.find(path)?.node, parent === null ? null : this.tree.find(parent)?.node];
     this.eventsFired += this.watches.fire(path, exact, (domId) =>
       nodes.some((node) => node && grants(this.accounts.accessOf(domId, node), 'read')),
+    );
+  }
+
+  /** The owner of this node is dead: it goes with all below. What cannot go is domain 0's again. */
+  private disown(path: string): void {
+    if (isPermanent(path)) {
+      const { value } = this.tree.find(path)?.node as StoreNode;
+      const node = { value, permissions: PERMANENT_PERMISSIONS, permissionsSetAt: this.tree.generation };
+      this.commit([{ path, node }], []);
+      return;
+    }
+    const paths = subtreeOf(this.direct, path);
+    const changes = paths.map((p) => ({ path: p, node: null }));
+    this.commit(
+      changes,
+      [...paths].reverse().map((p) => ({ path: p, exact: p !== path })),
     );
   }
 
