@@ -1,6 +1,6 @@
 import { ENTRY, makeEntry, writeEntry } from '../memory/page-entry.js';
 import { AddressSpace } from '../memory/address-space.js';
-import { FRAME } from '../memory/frame-records.js';
+import { auditFrames, type HeldReference } from '../memory/frame-audit.js';
 import { FrameTable } from '../memory/frame-table.js';
 import { PageTables } from '../memory/page-tables.js';
 import { GNTMAP, GNTST, GTF, GRANT_ENTRIES_PER_FRAME, GRANT_ENTRY_BYTES } from '../abi/grant.js';
@@ -132,36 +132,17 @@ export class GrantRig {
     return l1;
   }
 
-  /** Recounts what only grants, kernel frames and owners hold, of every frame of translated domains; and the audit. */
+  /** Recounts every reference to every frame, and every use of every grant. */
   check(): void {
     auditGrants(this.parties.values());
-    const counts = new Map<number, number>();
-    const types = new Map<number, number>();
-    const count = (mfn: number, writable: boolean) => {
-      counts.set(mfn, (counts.get(mfn) ?? 0) + 1);
-      if (writable) types.set(mfn, (types.get(mfn) ?? 0) + 1);
-    };
+    auditFrames(this.frames, this.held());
+  }
+
+  private *held(): Generator<HeldReference> {
     for (const table of this.parties.values()) {
-      for (const { mfn, type } of grantReferences(table)) count(mfn, type === 'writable');
-      for (const { mfn, type } of table.space.references()) if (type === 'writable') count(mfn, true);
+      yield* grantReferences(table);
+      yield* table.space.references();
     }
-    for (const { domId } of [...this.frames.allAccounts()]) {
-      if (this.parties.get(domId)?.space.translated === false) continue;
-      for (const mfn of this.frames.ownedBy(domId)) {
-        const { records } = this.frames;
-        const own = (records.flags[mfn]! & FRAME.allocated) !== 0 ? 1 : 0;
-        const expected = [own + (counts.get(mfn) ?? 0), types.get(mfn) ?? 0];
-        const found = [records.count[mfn], records.typeCount[mfn]];
-        if (String(found) !== String(expected))
-          throw new Error(
-            `frame ${mfn} of ${domId}: references ${found.join('/')}, recounted ${expected.join('/')}`,
-          );
-      }
-    }
-    const { ownedFrames, zombieFrames, freeFrames, xenFrames } = this.frames.recount();
-    if (ownedFrames + zombieFrames + freeFrames + xenFrames !== this.frames.totalFrames)
-      throw new Error('frames are missing');
-    if (this.frames.stolenFrames !== 0) throw new Error('a frame is between two owners');
   }
 
   private entryBytes(domId: number, ref: number): [Uint8Array, number] {

@@ -74,10 +74,11 @@ export class GrantTable {
     return this.active.size;
   }
 
-  /** The domain's own numbers of the first frames of its table. */
+  /** The domain's own numbers of the first frames of its table; all ones for one that it gave back. */
   frameList(count: number): number[] {
     const { translated, frames } = this.space;
-    return this.tableFrames.slice(0, count).map((mfn) => (translated ? frames.records.gfn[mfn]! - 1 : mfn));
+    const known = this.tableFrames.slice(0, count);
+    return translated ? known.map((mfn) => (frames.records.gfn[mfn]! - 1) >>> 0) : known;
   }
 
   /** Makes the table at least `count` frames long; false when the domain has no room for them. It may be longer then. */
