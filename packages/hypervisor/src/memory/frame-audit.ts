@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import type { AddressSpace, GrantPlace } from './address-space.js';
 import { FRAME, FRAME_TYPES, TYPE } from './frame-records.js';
 import type { FrameTable } from './frame-table.js';
 import {
@@ -135,4 +136,43 @@ function auditOwners(frames: FrameTable, mark: number): void {
     owned + free + frames.xenFrames === frames.totalFrames,
     () => `${owned} owned, ${free} free, ${frames.xenFrames} of Xen: not all of ${frames.totalFrames}`,
   );
+}
+
+/**
+ * Holds one domain's map, or the entries of its tables that grants made, against the places where its grants are mapped:
+ * each once, and nothing else that is not its own.
+ */
+export function auditSpace(space: AddressSpace, places: readonly GrantPlace[]): void {
+  const { frames, domId, map } = space;
+  const expected = new Set(places.map((p) => (p.at === 'gfn' ? `${p.gfn}` : `${p.table}/${p.index}`)));
+  assert(expected.size === places.length, () => `domain ${domId}: two grants are mapped at one place`);
+  const found = new Set<string>();
+  if (map === null) {
+    for (const mfn of frames.ownedBy(domId))
+      for (const index of grantEntries(frames, mfn)) found.add(`${mfn}/${index}`);
+  } else {
+    const own = new Set<number>();
+    for (const { gfn, mfn, grant } of map.filled()) {
+      if (grant) {
+        found.add(`${gfn}`);
+        continue;
+      }
+      assert(frames.ownerOf(mfn) === domId, () => `domain ${domId}: guest frame ${gfn} is not its own`);
+      assert(!own.has(mfn), () => `domain ${domId}: frame ${mfn} is in its map twice`);
+      assert(frames.records.gfn[mfn] === gfn + 1, () => `frame ${mfn}: machine to physical is not ${gfn}`);
+      own.add(mfn);
+    }
+  }
+  for (const place of expected)
+    assert(found.has(place), () => `domain ${domId}: no grant is mapped at ${place}`);
+  assert(found.size === expected.size, () => `domain ${domId}: a grant is mapped that it does not have`);
+}
+
+function grantEntries(frames: FrameTable, table: number): number[] {
+  const bytes = frames.tableLevel(table) === 1 ? frames.writtenBytesOf(table) : null;
+  if (bytes === null) return [];
+  const found: number[] = [];
+  for (let index = 0; index < ENTRIES_PER_TABLE; index += 1)
+    if (isGrant(readEntry(bytes, index))) found.push(index);
+  return found;
 }

@@ -217,13 +217,24 @@ export class FrameTable {
 
   /** Gives a stolen frame to `domId`; false, and it stays stolen, when that is not there or has its maximum. */
   assignPage(mfn: number, domId: number): boolean {
-    assert((this.records.flags[mfn]! & FRAME.stolen) !== 0, () => `frame ${mfn} is not stolen`);
     const account = this.accounts.get(domId);
     if (account === undefined || !this.mayAssign(account, 1)) return false;
+    this.take(account, mfn);
+    return true;
+  }
+
+  /** Gives a stolen frame back to the owner it was taken from, who may be above its maximum meanwhile. */
+  returnPage(mfn: number, domId: number): void {
+    const account = this.accounts.get(domId);
+    assert(account !== undefined, () => `domain ${domId} has no account of frames`);
+    this.take(account, mfn);
+  }
+
+  private take(account: FrameAccount, mfn: number): void {
+    assert((this.records.flags[mfn]! & FRAME.stolen) !== 0, () => `frame ${mfn} is not stolen`);
     this.stolen -= 1;
     this.own(account, mfn);
     this.ownedBecame(account, account.owned + 1);
-    return true;
   }
 
   /** Frees a stolen frame. */

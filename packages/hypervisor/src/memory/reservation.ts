@@ -66,7 +66,9 @@ function stealExtents(space: AddressSpace, extents: readonly number[], order: nu
 
 function restore(space: AddressSpace, stolen: readonly Stolen[]): void {
   for (const { mfn, gfn, knownAs } of stolen) {
-    const back = space.frames.assignPage(mfn, space.domId) && (space.map?.setOwn(gfn, mfn) ?? true);
+    // Not a new frame: the maximum may have been lowered below what the domain has.
+    space.frames.returnPage(mfn, space.domId);
+    const back = space.map?.setOwn(gfn, mfn) ?? true;
     assert(back, () => `domain ${space.domId}: frame ${mfn} does not go back to its place`);
     space.frames.records.gfn[mfn] = knownAs;
   }
