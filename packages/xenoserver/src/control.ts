@@ -117,6 +117,30 @@ export interface CommandError {
   detail: string;
 }
 
+/**
+ * Why a domain ended badly, for its tenant: what its host kept of that instant. Bounded; text that a guest wrote is
+ * printable.
+ */
+export interface CrashFacts {
+  /** `watchdog`: the guest did not set its watchdog again in time. */
+  reason: 'crash' | 'watchdog';
+  message: string;
+  utcNs: DecimalString;
+  /** How long its incarnation had lasted. */
+  livedNs: DecimalString;
+  /** The vCPU that ended it; null when it was ended from outside. */
+  vcpu: number | null;
+  /** Of that vCPU, or of the first: where its time went, and its last hypercalls, oldest first. */
+  runstateNs: Record<'running' | 'runnable' | 'blocked' | 'offline', DecimalString>;
+  hypercalls: { op: string; cmd: string; answer: number | null }[];
+  /** Event channels with an event that was not taken. */
+  pendingPorts: number[];
+  memoryFrames: number;
+  /** The meters of its incarnation. */
+  meters: Record<string, DecimalString>;
+  consoleLines: string[];
+}
+
 export interface DomainFacts {
   domainId: string;
   domid: number;
@@ -125,6 +149,8 @@ export interface DomainFacts {
   state: 'running' | 'paused' | 'halted' | 'crashed';
   pauseCauses: (PauseCause | 'built' | 'allowance')[];
   publishedPorts: { guestPort: number; hostPort: number }[];
+  /** Of a crashed domain; null when it crashed without the host knowing how. */
+  crash?: CrashFacts | null;
 }
 
 /** A Merkle block: every reading of the batch is a leaf, the root is signed by the host's key. */

@@ -1,4 +1,5 @@
-import type { DomainFacts } from '@xenorack/xenoserver';
+import type { CrashFacts, DomainFacts } from '@xenorack/xenoserver';
+import type { EventMap } from '../platform/event-map.js';
 import type { Outbox } from '../platform/outbox.js';
 import type { Tx } from '../platform/unit-of-work.js';
 import type { DomainRow, DomainStore, HoldCause } from './domain.store.js';
@@ -53,6 +54,30 @@ export async function applyFacts(
     subject: { type: 'domain', id: domain.id },
     data: { state: facts.state, previous_state: domain.state, holds: holdsAfter, reason },
   });
+  if (facts.state === 'crashed' && domain.state !== 'crashed' && facts.crash) {
+    await outbox.write(tx, {
+      tenantId: domain.tenantId,
+      type: 'domain.crashed',
+      subject: { type: 'domain', id: domain.id },
+      data: crashData(facts.crash),
+    });
+  }
+}
+
+function crashData(crash: CrashFacts): EventMap['domain.crashed'] {
+  return {
+    reason: crash.reason,
+    message: crash.message,
+    at: new Date(Number(BigInt(crash.utcNs) / 1_000_000n)).toISOString(),
+    lived_ns: crash.livedNs,
+    vcpu: crash.vcpu,
+    runstate_ns: crash.runstateNs,
+    hypercalls: crash.hypercalls,
+    pending_ports: crash.pendingPorts,
+    memory_frames: crash.memoryFrames,
+    meters: crash.meters,
+    console_lines: crash.consoleLines,
+  };
 }
 
 /** A domain counts as up from when it first runs until it is halted. */

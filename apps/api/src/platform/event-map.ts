@@ -26,6 +26,21 @@ export interface EventMap {
     /** Why, in one word of the cause's own list (`action`, `budget`, `crash`, ...). */
     reason?: string;
   };
+  'domain.crashed': {
+    /** `crash` or `watchdog`. */
+    reason: string;
+    message: string;
+    at: string;
+    lived_ns: string;
+    vcpu: number | null;
+    runstate_ns: Record<string, string>;
+    /** Oldest first; `answer` is null for the one that ended the domain. */
+    hypercalls: { op: string; cmd: string; answer: number | null }[];
+    pending_ports: number[];
+    memory_frames: number;
+    meters: Record<string, string>;
+    console_lines: string[];
+  };
   'domain.deleted': { name: string };
   'volume.created': { name: string; size_bytes: string; domain_id: string | null };
   'volume.deleted': { name: string };

@@ -65,11 +65,13 @@ export class DomainBook {
     if (entry === undefined) return null;
     const { stored, domId } = entry;
     const info = domId === null || this.live.isFaulted ? undefined : this.infoOf(domId);
+    const state = info === undefined ? restingState(stored) : liveState(info);
     return {
       domainId,
       domid: domId ?? 0,
       incarnation: this.book.incarnationOf(info?.incarnationSerial ?? null),
-      state: info === undefined ? restingState(stored) : liveState(info),
+      state,
+      ...(state === 'crashed' ? { crash: stored.crash ?? null } : {}),
       pauseCauses: info === undefined ? stored.pauseCauses : info.holds.map(wireHold),
       publishedPorts: stored.config.publishedPorts.flatMap(({ guestPort, hostPort }) =>
         hostPort === null ? [] : [{ guestPort, hostPort }],

@@ -2,7 +2,8 @@
  * What follows when a domain changes without a command: the control plane is told, and a domain that ended is taken
  * down, so that its memory is free and its last reading durable. A guest that asked for a reboot is built again.
  */
-import type { HostEvent } from '../control.js';
+import type { CrashRecord } from '@xenorack/hypervisor';
+import type { CrashFacts, HostEvent } from '../control.js';
 import type { CommandDesk } from '../commands/command-desk.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import type { BatchPublisher } from '../metering/batch-publisher.js';
@@ -23,6 +24,12 @@ export interface WatchParts {
 
 export class DomainWatch {
   constructor(private readonly parts: WatchParts) {}
+
+  /** A domain crashed: how, is kept with it and goes out with the change of its state. */
+  noteCrash(domainId: string, record: CrashRecord, utcNs: bigint): void {
+    const entry = this.parts.domains.entries.get(domainId);
+    if (entry !== undefined) entry.stored = { ...entry.stored, crash: crashFacts(record, utcNs) };
+  }
 
   /** A domain ended by itself: its memory is given back, its last reading made durable, its end remembered. */
   reap(domainId: string, domId: number, reason: string): void {
@@ -63,4 +70,23 @@ export class DomainWatch {
       () => undefined,
     );
   }
+}
+
+/** The host's record as the control plane gets it: of the vCPUs, the one that ended the domain. */
+function crashFacts(record: CrashRecord, utcNs: bigint): CrashFacts {
+  const { message, livedNs, vcpu, pendingPorts, memoryFrames, meters, consoleLines } = record;
+  const { runstateNs, hypercalls } = record.vcpus[vcpu ?? 0]!;
+  return {
+    reason: record.reason === 'watchdog' ? 'watchdog' : 'crash',
+    message,
+    utcNs: utcNs.toString(),
+    livedNs,
+    vcpu,
+    runstateNs,
+    hypercalls,
+    pendingPorts,
+    memoryFrames,
+    meters,
+    consoleLines,
+  };
 }

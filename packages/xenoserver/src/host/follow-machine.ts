@@ -31,6 +31,7 @@ export function followMachine(
       break;
     case 'domain.crashed':
       waits.end(event.id);
+      watch.noteCrash(event.id, event.facts, utcNs);
       watch.reap(event.id, event.domId, 'crash');
       break;
     case 'allowance.warned':
@@ -42,9 +43,17 @@ export function followMachine(
     case 'allowance.resumed':
       leases.noteAllowance(event.allowanceId, 'open', event.drawn, utcNs);
       break;
+    case 'allowance.throttled':
+    case 'allowance.renewed':
+    case 'domain.restarted':
+    case 'domain.restart_refused':
+    case 'domain.renamed':
+      // Of allowances and configurations that this host does not use.
+      break;
     case 'domain.created':
     case 'domain.resized':
     case 'domain.destroyed':
+    case 'domain.dead':
     case 'incarnation.opened':
     case 'incarnation.closed':
     case 'volume.opened':

@@ -219,11 +219,17 @@ export class LiveHost {
       case 'domain.shutdown':
       case 'domain.crashed':
       case 'domain.destroyed':
+      case 'domain.dead':
+      case 'domain.restarted':
+      case 'domain.restart_refused':
+      case 'domain.renamed':
       case 'volume.opened':
       case 'volume.closed':
       case 'allowance.warned':
       case 'allowance.exhausted':
+      case 'allowance.throttled':
       case 'allowance.resumed':
+      case 'allowance.renewed':
         return;
     }
     void publisher.flush().catch(() => undefined);

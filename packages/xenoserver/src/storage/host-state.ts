@@ -10,7 +10,14 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandError, DomainConfig, DomainFacts, PauseCause, VolumeConfig } from '../control.js';
+import type {
+  CommandError,
+  CrashFacts,
+  DomainConfig,
+  DomainFacts,
+  PauseCause,
+  VolumeConfig,
+} from '../control.js';
 import { writeFileAtomic } from './atomic-file.js';
 import { RecordFile } from './record-file.js';
 
@@ -24,6 +31,8 @@ export interface StoredDomain {
   power: 'built' | 'started' | 'halted' | 'crashed';
   /** Causes other than `built` and `allowance`, which the host derives. */
   pauseCauses: PauseCause[];
+  /** How it crashed last. */
+  crash?: CrashFacts;
 }
 
 /** The answer of an executed operation, given again when it is repeated. */

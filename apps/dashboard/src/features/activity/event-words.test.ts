@@ -40,6 +40,20 @@ describe('event words', () => {
     });
   });
 
+  test('a crash says why, and what the domain wrote last, as the guest wrote it', () => {
+    const data = { reason: 'crash', message: 'out_of.memory', console_lines: ['starting', 'no room'] };
+    expect(eventWords({ type: 'domain.crashed', subject: domain, data }, nameOf)).toEqual({
+      title: 'Domain web-1 crashed',
+      detail: 'out_of.memory; last line: no room',
+      href: '/domains/dom_1',
+    });
+    const stuck = { reason: 'watchdog', message: '', console_lines: [] };
+    expect(eventWords({ type: 'domain.crashed', subject: domain, data: stuck }, nameOf)).toMatchObject({
+      title: 'Domain web-1 stopped answering',
+      detail: null,
+    });
+  });
+
   test('an event of a later version is still shown', () => {
     const words = eventWords({ type: 'comet.seen', subject: { type: 'comet', id: 'c' }, data: { name: 7 } });
     expect(words).toEqual({ title: 'Comet seen', detail: null, href: null });

@@ -46,6 +46,8 @@ function titleOf({ type, data }: EventLike, name: string | undefined): string {
       return sentence(words(verbOf(data)), name, textOf(data, 'status') ?? '');
     case 'domain.state_changed':
       return sentence('domain', name, `is ${textOf(data, 'state') ?? 'changed'}`);
+    case 'domain.crashed':
+      return sentence('domain', name, data['reason'] === 'watchdog' ? 'stopped answering' : 'crashed');
     case 'budget.threshold_reached':
       return `Budget passed ${String(data['threshold_percent'])}%`;
     case 'limit.breached':
@@ -66,6 +68,7 @@ function detailOf({ type, data }: EventLike): string | null {
   if (type === 'invoice.issued' && isMoney(data['total'])) return `Total ${formatMoney(data['total'])}`;
   if (type === 'operation.updated') return errorOf(data);
   if (type === 'domain.state_changed') return causeOf(data);
+  if (type === 'domain.crashed') return crashOf(data);
   const text = textOf(data, 'detail', 'reason');
   return text === null ? null : words(text);
 }
@@ -86,6 +89,14 @@ function causeOf(data: Record<string, unknown>): string | null {
   if (reason === null || reason === data['state']) return null;
   const cause = reason.split(':')[1];
   return cause ? `by ${words(cause)}` : words(reason);
+}
+
+/** Why, and the last line it wrote before. */
+function crashOf(data: Record<string, unknown>): string | null {
+  const lines = Array.isArray(data['console_lines']) ? data['console_lines'] : [];
+  const last: unknown = lines.at(-1);
+  const parts = [textOf(data, 'message'), typeof last === 'string' ? `last line: ${last}` : null];
+  return parts.filter((part) => part !== null).join('; ') || null;
 }
 
 function isMoney(value: unknown): value is { amount: string; currency: string } {
