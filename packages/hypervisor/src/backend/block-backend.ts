@@ -20,8 +20,8 @@ export interface BlockLink {
   readonly sectors: number;
   readonly readOnly: boolean;
   readonly ring: RingBack<BlockRequest, BlockResponse>;
-  /** Raises the frontend's event. */
-  readonly notify: () => void;
+  /** The driver domain's end of its event channel; 0 before it is bound. */
+  port: number;
   closed: boolean;
   ready: boolean;
   held: boolean;
@@ -36,8 +36,10 @@ export interface BlockServices {
   done(link: BlockLink, op: BlockOp, bytes: number, reservation: object): void;
   /** The act did not take place. */
   failed(reservation: object): void;
-  /** Wakes the driver domain. */
-  wakeDriver(): void;
+  /** Raises the interrupt of the driver domain. */
+  interrupt(): void;
+  /** The driver domain sends through its port. */
+  send(port: number): void;
 }
 
 interface InFlight {
@@ -54,6 +56,7 @@ interface InFlight {
  * Invariants: bytes passed = bytes metered; a request is answered at most once; nothing in a ring is trusted.
  */
 export class BlockBackend {
+  private readonly links = new Map<number, BlockLink>();
   private readonly ready: BlockLink[] = [];
   private readonly held = new Set<BlockLink>();
   private readonly inFlight = new Map<number, InFlight>();
@@ -68,12 +71,10 @@ export class BlockBackend {
     return { name: 'blkback', boot: (info) => this.boot(info) };
   }
 
-  /** A frontend rang its event channel. */
-  kick(link: BlockLink): void {
-    if (link.closed || link.ready || link.held) return;
-    link.ready = true;
-    this.ready.push(link);
-    this.services.wakeDriver();
+  /** A frontend is connected through the driver domain's `port`. */
+  open(link: BlockLink, port: number): void {
+    link.port = port;
+    this.links.set(port, link);
   }
 
   /** Allowances have changed: every held frontend is tried again. */
@@ -82,8 +83,9 @@ export class BlockBackend {
     this.held.clear();
     for (const link of held) {
       link.held = false;
-      this.kick(link);
+      this.enqueue(link);
     }
+    if (held.length > 0) this.services.interrupt();
   }
 
   /** The owner's answer to a submission. False when there is no such request. */
@@ -93,7 +95,7 @@ export class BlockBackend {
     const wrongLength = entry.request.op === 'read' && ok && data?.length !== entry.request.bytes;
     entry.completion = { ok: ok && !wrongLength, data };
     this.completed.push(requestId);
-    this.services.wakeDriver();
+    this.services.interrupt();
     return true;
   }
 
@@ -105,6 +107,13 @@ export class BlockBackend {
   close(link: BlockLink): void {
     link.closed = true;
     this.held.delete(link);
+    this.links.delete(link.port);
+  }
+
+  private enqueue(link: BlockLink): void {
+    if (link.closed || link.ready || link.held) return;
+    link.ready = true;
+    this.ready.push(link);
   }
 
   private boot(info: StartInfo): Guest {
@@ -113,7 +122,10 @@ export class BlockBackend {
 
   private *main(info: StartInfo): GuestRoutine {
     for (;;) {
-      info.takePendingPorts();
+      for (const port of info.takePendingPorts()) {
+        const rang = this.links.get(port);
+        if (rang !== undefined) this.enqueue(rang);
+      }
       const requestId = this.completed.shift();
       if (requestId !== undefined) {
         yield* this.finish(requestId);
@@ -136,7 +148,7 @@ export class BlockBackend {
       const id = idOf(link.ring.takeRequest());
       yield { do: 'work', ns: CPU_MODEL.blockRequestNs, onBehalfOf: link.domId };
       this.respond(link, { id, status: BLOCK_STATUS.ERROR });
-      this.kick(link);
+      this.enqueue(link);
       return;
     }
     const { op, bytes, data } = checked;
@@ -171,7 +183,7 @@ export class BlockBackend {
       lengthBytes: bytes,
       data,
     });
-    if (link.ring.requests > 0) this.kick(link);
+    if (link.ring.requests > 0) this.enqueue(link);
   }
 
   private *finish(requestId: number): GuestRoutine {
@@ -198,7 +210,7 @@ export class BlockBackend {
   private respond(link: BlockLink, response: BlockResponse): void {
     if (link.closed) return;
     link.ring.respond(response);
-    link.notify();
+    this.services.send(link.port);
   }
 }
 

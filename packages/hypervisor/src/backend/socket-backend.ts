@@ -15,12 +15,16 @@ export interface SocketServices {
   uplink: UplinkPort;
   /** Meters `bytes` if every allowance can pay for them; false, and nothing metered, otherwise. */
   meter(link: SocketLink, direction: SocketDirection, bytes: number): boolean;
-  /** A new event channel of the guest that calls `deliver` when the guest sends; null when it has too many. */
-  bindPort(link: SocketLink, deliver: () => void): number | null;
-  unbindPort(link: SocketLink, port: number): void;
-  /** Raises a port of the guest. */
-  notify(link: SocketLink, port: number): void;
-  wakeDriver(): void;
+  /** A new event channel between the guest and the driver domain; null when one of them has too many. */
+  connect(link: SocketLink): { frontPort: number; port: number } | null;
+  /** Closes the driver domain's end of a channel. */
+  closePort(port: number): void;
+  /** Closes the guest's end, when the guest has let go of it. */
+  closeFront(link: SocketLink, frontPort: number): void;
+  /** The driver domain sends through its port. */
+  send(port: number): void;
+  /** Raises the interrupt of the driver domain. */
+  interrupt(): void;
 }
 
 /**
@@ -32,6 +36,7 @@ export interface SocketServices {
  * Invariants: bytes passed = bytes metered; buffers are bounded by `LIMITS`; nothing in a ring is trusted.
  */
 export class SocketBackend {
+  private readonly ports = new Map<number, SocketLink | Connection>();
   private readonly ready: (SocketLink | Connection)[] = [];
   private readonly held = new Set<SocketLink>();
   private readonly listeners = new Map<number, { link: SocketLink; listener: number }>();
@@ -46,11 +51,22 @@ export class SocketBackend {
     return { name: 'pvcallsback', boot: (info) => this.boot(info) };
   }
 
-  kick(target: SocketLink | Connection): void {
+  /** Whoever is connected through the driver domain's `port`. */
+  open(target: SocketLink | Connection, port: number): void {
+    target.port = port;
+    this.ports.set(port, target);
+  }
+
+  enqueue(target: SocketLink | Connection): void {
     if (target.closed || target.ready) return;
     target.ready = true;
     this.ready.push(target);
-    this.services.wakeDriver();
+  }
+
+  /** The uplink, or the host, has something for it. */
+  private kick(target: SocketLink | Connection): void {
+    this.enqueue(target);
+    this.services.interrupt();
   }
 
   releaseHolds(): void {
@@ -118,6 +134,7 @@ export class SocketBackend {
   close(link: SocketLink): void {
     link.closed = true;
     this.held.delete(link);
+    this.ports.delete(link.port);
     for (const listener of link.listeners.values()) this.closeListener(listener.listenId, listener.backlog);
     link.listeners.clear();
     for (const connection of [...link.connections.values()]) this.drop(connection);
@@ -137,10 +154,19 @@ export class SocketBackend {
     connection.closed = true;
     const { link } = connection;
     link.openConnections -= 1;
-    link.connections.delete(connection.number);
     this.connections.delete(connection.connectionId);
-    if (connection.port !== 0) this.services.unbindPort(link, connection.port);
+    if (connection.port !== 0) {
+      this.ports.delete(connection.port);
+      this.services.closePort(connection.port);
+    }
     this.services.uplink.close(connection.connectionId);
+  }
+
+  /** The guest lets go of a connection: only now may its number and its end of the channel be used again. */
+  release(connection: Connection): void {
+    this.drop(connection);
+    connection.link.connections.delete(connection.number);
+    this.services.closeFront(connection.link, connection.frontPort);
   }
 
   private closeListener(listenId: number, backlog: readonly Connection[]): void {
@@ -155,7 +181,10 @@ export class SocketBackend {
 
   private *main(info: StartInfo): GuestRoutine {
     for (;;) {
-      info.takePendingPorts();
+      for (const port of info.takePendingPorts()) {
+        const rang = this.ports.get(port);
+        if (rang !== undefined) this.enqueue(rang);
+      }
       const target = this.ready.shift();
       if (target === undefined) {
         yield { do: 'block' };
@@ -177,7 +206,7 @@ export class SocketBackend {
     if (connection.closed) return;
     this.passEnds(connection);
     if (!connection.closed && !link.held && (connection.canReceive || connection.canSend))
-      this.kick(connection);
+      this.enqueue(connection);
   }
 
   private *moveIn(connection: Connection): GuestRoutine {
@@ -190,7 +219,7 @@ export class SocketBackend {
     data.in.write(connection.inbound.read(bytes));
     this.passed.rxBytes += BigInt(bytes);
     this.chunks += 1;
-    this.services.notify(link, connection.port);
+    this.services.send(connection.port);
     if (!connection.inboundEnded) this.services.uplink.window(connection.connectionId, bytes);
   }
 
@@ -205,7 +234,7 @@ export class SocketBackend {
     this.passed.txBytes += BigInt(bytes);
     this.chunks += 1;
     this.services.uplink.send(connection.connectionId, data.out.read(bytes));
-    this.services.notify(link, connection.port);
+    this.services.send(connection.port);
   }
 
   private hold(link: SocketLink): void {
@@ -214,17 +243,17 @@ export class SocketBackend {
   }
 
   private passEnds(connection: Connection): void {
-    const { data, link } = connection;
+    const { data } = connection;
     if (connection.reset && data.error === 0) {
       data.error = -ERRNO.ENOTCONN;
       data.inEnded = true;
-      this.services.notify(link, connection.port);
+      this.services.send(connection.port);
       this.drop(connection);
       return;
     }
     if (connection.inboundEnded && connection.inbound.length === 0 && !data.inEnded) {
       data.inEnded = true;
-      this.services.notify(link, connection.port);
+      this.services.send(connection.port);
     }
     if (data.outEnded && data.out.length === 0 && !connection.shut) {
       connection.shut = true;

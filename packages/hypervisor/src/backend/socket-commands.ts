@@ -13,10 +13,10 @@ export function* runSocketCommand(backend: SocketBackend, link: SocketLink): Gue
     yield { do: 'work', ns: CPU_MODEL.socketCommandNs, onBehalfOf: link.domId };
     if (link.closed) return;
     const result = perform(backend, link, command);
-    if (result !== null) respond(link, { id: idOf(command), result });
+    if (result !== null) respond(backend, link, { id: idOf(command), result });
   }
   handOver(backend, link);
-  if (link.ring.requests > 0) backend.kick(link);
+  if (link.ring.requests > 0) backend.enqueue(link);
 }
 
 /** The answer of a command; null when the answer comes later. */
@@ -39,7 +39,7 @@ function perform(
     }
     case 'release': {
       const connection = link.connections.get(command.connection);
-      if (connection !== undefined) backend.drop(connection);
+      if (connection !== undefined) backend.release(connection);
       return 0;
     }
     default:
@@ -62,29 +62,34 @@ function handOver(backend: SocketBackend, link: SocketLink): void {
     while (listener.accepts.length > 0 && listener.backlog.length > 0) {
       const connection = listener.backlog.shift() as NonNullable<(typeof listener.backlog)[0]>;
       if (connection.closed) continue;
-      const port = backend.services.bindPort(link, () => backend.kick(connection));
-      if (port === null) {
+      const channel = backend.services.connect(link);
+      if (channel === null) {
         backend.drop(connection);
         continue;
       }
       connection.number = link.nextNumber;
       link.nextNumber += 1;
-      connection.port = port;
+      connection.frontPort = channel.frontPort;
+      backend.open(connection, channel.port);
       link.connections.set(connection.number, connection);
-      respond(link, {
+      respond(backend, link, {
         id: listener.accepts.shift() as number,
         result: connection.number,
         data: connection.data,
-        port,
+        port: channel.frontPort,
       });
-      backend.kick(connection);
+      backend.enqueue(connection);
     }
   }
 }
 
-function respond(link: SocketLink, response: Parameters<SocketLink['ring']['respond']>[0]): void {
+function respond(
+  backend: SocketBackend,
+  link: SocketLink,
+  response: Parameters<SocketLink['ring']['respond']>[0],
+): void {
   link.ring.respond(response);
-  link.notify();
+  backend.services.send(link.port);
 }
 
 function idOf(command: SocketCommand | undefined): number {

@@ -22,13 +22,13 @@ export class SocketLink {
   /** Accepted by the guest or waiting in a backlog. */
   openConnections = 0;
   nextNumber = 1;
+  /** The driver domain's end of the command ring's event channel. */
+  port = 0;
 
   constructor(
     readonly domId: number,
     readonly domainId: string,
     readonly ring: RingBack<SocketCommand, SocketResponse>,
-    /** Raises the event of the command ring. */
-    readonly notify: () => void,
   ) {}
 }
 
@@ -38,9 +38,10 @@ export class Connection {
   ready = false;
   reset = false;
   shut = false;
-  /** The guest's number of it, and its event channel; 0 while it waits in a backlog. */
+  /** The guest's number of it, and both ends of its event channel; 0 while it waits in a backlog. */
   number = 0;
   port = 0;
+  frontPort = 0;
   readonly inbound = new ByteQueue(LIMITS.uplinkWindowBytes);
   inboundEnded = false;
   sendWindow: number = LIMITS.uplinkWindowBytes;

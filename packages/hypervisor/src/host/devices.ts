@@ -10,9 +10,12 @@ import type { Reservation } from '../allowance/allowances.js';
 import { BlockBackend, type BlockLink } from '../backend/block-backend.js';
 import { SocketBackend } from '../backend/socket-backend.js';
 import { SocketLink } from '../backend/socket-link.js';
+import { present } from '../base/assert.js';
+import { type Answer, answer } from '../abi/errno.js';
 import type { Domain } from '../domain/domain.js';
 import { LIMITS } from '../limits.js';
 import { RequestRing } from '../ring/request-ring.js';
+import { connectChannel } from './build-events.js';
 import type { Machine, Volume } from './machine.js';
 
 const NOTHING_RESERVED: Reservation = { acts: [], held: [], at: 0 };
@@ -40,15 +43,17 @@ export class Devices {
       admit: (link, op, bytes) => this.admitDisk(link, op, bytes),
       done: (link, op, bytes, reservation) => this.meterDisk(link, op, bytes, reservation as Reservation),
       failed: (reservation) => machine.allowances.release(reservation as Reservation, false),
-      wakeDriver: () => this.wake(this.drivers.block),
+      interrupt: () => interrupt(this.drivers.block),
+      send: (port) => void this.drivers.block?.events.send(port),
     });
     this.sockets = new SocketBackend({
       uplink,
       meter: (link, direction, bytes) => this.meterSocket(link, direction, bytes),
-      bindPort: (link, deliver) => machine.domains.get(link.domId)?.events.bind(deliver) ?? null,
-      unbindPort: (link, port) => machine.domains.get(link.domId)?.events.unbind(port),
-      notify: (link, port) => this.notify(link.domId, port),
-      wakeDriver: () => this.wake(this.drivers.sockets),
+      connect: (link) => this.connectConnection(link),
+      closePort: (port) => this.drivers.sockets?.events.closeAny(port),
+      closeFront: (link, port) => void machine.domains.get(link.domId)?.events.closePort(port),
+      send: (port) => void this.drivers.sockets?.events.send(port),
+      interrupt: () => interrupt(this.drivers.sockets),
     });
     machine.releaseHolds = () => {
       this.block.releaseHolds();
@@ -56,37 +61,52 @@ export class Devices {
     };
   }
 
-  /** Both ends of a domain's devices; the answer is what its guest finds. */
-  connect(domain: Domain, volumes: readonly { volume: Volume; readOnly: boolean }[]) {
+  /** Both ends of a domain's devices; the answer is what its guest finds. ENOSPC: too few event channels. */
+  connect(
+    domain: Domain,
+    volumes: readonly { volume: Volume; readOnly: boolean }[],
+  ): Answer<{ disks: BlockFrontend[]; sockets: SocketFrontend }> {
+    const { domId, id } = domain.identity;
+    const ring = new RequestRing<SocketCommand, SocketResponse>(LIMITS.socketRingCommandsMax);
+    const links: DomainLinks = { blocks: [], sockets: new SocketLink(domId, id, ring) };
+    // A driver domain has no devices but its own.
+    if (domain.identity.driver) return answer({ disks: [], sockets: { ring, port: 0 } });
+    this.links.set(domId, links);
     const disks: BlockFrontend[] = [];
-    const blocks: BlockLink[] = [];
     for (const { volume, readOnly } of volumes) {
-      const { front, back } = this.connectBlock(domain, volume, readOnly);
-      disks.push(front);
-      blocks.push(back);
+      const front = this.connectBlock(domain, { volume, readOnly }, links);
+      if (!front.ok) return front;
+      disks.push(front.value);
     }
-    const { front: sockets, back } = this.connectSockets(domain);
-    this.links.set(domain.identity.domId, { blocks, sockets: back });
-    return { disks, sockets };
+    const channel = connectChannel(domain, present(this.drivers.sockets, 'driver of sockets'));
+    if (!channel.ok) return channel;
+    this.sockets.open(links.sockets, channel.value.portB);
+    return answer({ disks, sockets: { ring, port: channel.value.portA } });
   }
 
   disconnect(domain: Domain): void {
     const links = this.links.get(domain.identity.domId);
     if (links === undefined) return;
-    for (const link of links.blocks) this.block.close(link);
+    for (const link of links.blocks) {
+      this.block.close(link);
+      this.drivers.block?.events.closeAny(link.port);
+    }
     this.sockets.close(links.sockets);
+    this.drivers.sockets?.events.closeAny(links.sockets.port);
     this.links.delete(domain.identity.domId);
   }
 
   private connectBlock(
     domain: Domain,
-    volume: Volume,
-    readOnly: boolean,
-  ): { front: BlockFrontend; back: BlockLink } {
+    { volume, readOnly }: { volume: Volume; readOnly: boolean },
+    links: DomainLinks,
+  ): Answer<BlockFrontend> {
+    const channel = connectChannel(domain, present(this.drivers.block, 'driver of disks'));
+    if (!channel.ok) return channel;
     const ring = new RequestRing<BlockRequest, BlockResponse>(LIMITS.blockRingRequestsMax);
     const sectors = Number(volume.sizeBytes / BigInt(BLOCK_SECTOR_BYTES));
     const { domId, id } = domain.identity;
-    const port = domain.events.bind(() => this.block.kick(back)) as number;
+    const { portA: port, portB } = channel.value;
     const back: BlockLink = {
       domId,
       domainId: id,
@@ -94,30 +114,22 @@ export class Devices {
       sectors,
       readOnly,
       ring,
-      notify: () => this.notify(domId, port),
+      port: 0,
       closed: false,
       ready: false,
       held: false,
     };
-    return { front: { volumeId: volume.id, sectors, readOnly, ring, port }, back };
+    links.blocks.push(back);
+    this.block.open(back, portB);
+    return answer({ volumeId: volume.id, sectors, readOnly, ring, port });
   }
 
-  private connectSockets(domain: Domain): { front: SocketFrontend; back: SocketLink } {
-    const ring = new RequestRing<SocketCommand, SocketResponse>(LIMITS.socketRingCommandsMax);
-    const { domId, id } = domain.identity;
-    const port = domain.events.bind(() => this.sockets.kick(back)) as number;
-    const back = new SocketLink(domId, id, ring, () => this.notify(domId, port));
-    return { front: { ring, port }, back };
-  }
-
-  private notify(domId: number, port: number): void {
+  private connectConnection({ domId }: SocketLink): { frontPort: number; port: number } | null {
     const domain = this.machine.domains.get(domId);
-    if (domain !== undefined) this.machine.notify(domain, port, 0);
-  }
-
-  private wake(driver: Domain | null): void {
-    // Port 0 is the driver's own interrupt: a device or a frontend has something for it.
-    if (driver !== null) this.machine.notify(driver, 0, 0);
+    const driver = this.drivers.sockets;
+    if (domain === undefined || driver === null) return null;
+    const channel = connectChannel(domain, driver);
+    return channel.ok ? { frontPort: channel.value.portA, port: channel.value.portB } : null;
   }
 
   private admitDisk(link: BlockLink, op: BlockOp, bytes: number): Reservation | null {
@@ -151,4 +163,9 @@ export class Devices {
     this.machine.allowances.release(reservation, true);
     return true;
   }
+}
+
+/** The device of a driver domain has something for it. */
+function interrupt(driver: Domain | null): void {
+  if (driver !== null) driver.events.raise(driver.interruptPort);
 }

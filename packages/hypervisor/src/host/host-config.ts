@@ -9,6 +9,8 @@ export interface HostConfig {
   xenFrames: number;
   /** Fixes everything the host draws at random. */
   seed: number;
+  /** The time of day when the host starts, in ns since 1970, for the guests' wall clock; 0 when nobody says. */
+  wallClockAtBootNs?: bigint;
   devices: { disk: DiskPort; uplink: UplinkPort };
 }
 

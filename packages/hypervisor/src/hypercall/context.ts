@@ -2,6 +2,7 @@ import type { HypercallAnswer } from '../abi/hypercall.js';
 import type { ShutdownReason } from '../abi/power.js';
 import type { Domain } from '../domain/domain.js';
 import type { Vcpu } from '../domain/vcpu.js';
+import type { VcpuTimers } from '../domain/vcpu-timers.js';
 import type { Scheduler } from '../sched/scheduler.js';
 import type { Arguments } from './arguments.js';
 
@@ -13,7 +14,10 @@ export interface HypercallHost {
   readonly stats: { hypercalls: number; eventsSent: number };
   /** `sched_op` watchdog; see `Watchdogs.set`. */
   readonly watchdogs: { set(domain: Domain, id: number, timeoutS: number): number };
-  notify(domain: Domain, port: number, vcpu: number): void;
+  /** The vCPU sleeps until it is woken, or at the latest at `untilNs`; false when that has come. */
+  sleep(vcpu: Vcpu, untilNs: bigint | null): boolean;
+  /** The VIRQ_TIMER of a vCPU. */
+  timersOf(vcpu: Vcpu): VcpuTimers;
   shutDown(domain: Domain, reason: ShutdownReason): void;
 }
 
