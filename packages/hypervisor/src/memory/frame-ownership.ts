@@ -128,11 +128,9 @@ export class FrameOwnership {
     while (filled < count) {
       const block = this.free.takeLargest(Math.min(ORDER_MAX, 31 - Math.clz32(count - filled)));
       assert(block !== null, 'the free count is too high');
-      for (let at = 0; at < 1 << block.order; at += 1) {
-        this.own(account, block.first + at);
-        mfns[filled] = block.first + at;
-        filled += 1;
-      }
+      const { first, order } = block;
+      this.own(account, first, 1 << order);
+      for (let mfn = first; mfn < first + (1 << order); mfn += 1, filled += 1) mfns[filled] = mfn;
     }
     this.ownedBecame(account, account.owned + count);
     return mfns;
@@ -145,7 +143,7 @@ export class FrameOwnership {
     if (!this.mayAssign(account, count) || !this.mayTake(account, count)) return null;
     const first = this.free.take(order);
     if (first === null) return null;
-    for (let at = 0; at < count; at += 1) this.own(account, first + at);
+    this.own(account, first, count);
     this.ownedBecame(account, account.owned + count);
     return first;
   }
@@ -179,7 +177,7 @@ export class FrameOwnership {
   private take(account: FrameAccount, mfn: number): void {
     assert((this.records.flags[mfn]! & FRAME.stolen) !== 0, () => `frame ${mfn} is not stolen`);
     this.stolen -= 1;
-    this.own(account, mfn);
+    this.own(account, mfn, 1);
     this.ownedBecame(account, account.owned + 1);
   }
 
@@ -268,15 +266,67 @@ export class FrameOwnership {
     return count <= this.free.count - (this.outstanding - account.outstanding);
   }
 
-  private own(account: FrameAccount, mfn: number): void {
+  /** Puts a run of frames at the head of an owner's list, in their order. */
+  private own(account: FrameAccount, first: number, frames: number): void {
     const { owner, flags, count, next, previous } = this.records;
-    owner[mfn] = account.domId + 1;
-    flags[mfn] = FRAME.allocated;
-    count[mfn] = 1;
-    next[mfn] = account.head;
-    previous[mfn] = NONE;
-    if (account.head !== NONE) previous[account.head] = mfn;
-    account.head = mfn;
+    const end = first + frames;
+    owner.fill(account.domId + 1, first, end);
+    flags.fill(FRAME.allocated, first, end);
+    count.fill(1, first, end);
+    for (let mfn = first; mfn < end; mfn += 1) {
+      next[mfn] = mfn + 1;
+      previous[mfn] = mfn - 1;
+    }
+    previous[first] = NONE;
+    next[end - 1] = account.head;
+    if (account.head !== NONE) previous[account.head] = end - 1;
+    account.head = first;
+  }
+
+  /**
+   * Frees, of a dead owner's frames, each that nobody else refers to, run by run.
+   * @returns Those that are still its own reference's, but somebody else's too.
+   */
+  protected freeUnshared(account: FrameAccount): number[] {
+    const { records } = this;
+    const { flags, count, next } = records;
+    const shared: number[] = [];
+    let mfn = account.head;
+    while (mfn !== NONE) {
+      const first = mfn;
+      let end = first;
+      let after = first;
+      while (after === end && count[end] === 1 && flags[end]! & FRAME.allocated) {
+        after = next[end]!;
+        end += 1;
+      }
+      if (end > first) {
+        this.freeRun(account, first, end);
+        mfn = after;
+        continue;
+      }
+      if (flags[mfn]! & FRAME.allocated) shared.push(mfn);
+      mfn = next[mfn]!;
+    }
+    return shared;
+  }
+
+  /** Frees frames that follow each other in their owner's list as they do in memory. */
+  private freeRun(account: FrameAccount, first: number, end: number): void {
+    const { records } = this;
+    const before = records.previous[first]!;
+    const after = records.next[end - 1]!;
+    if (before === NONE) account.head = after;
+    else records.next[before] = after;
+    if (after !== NONE) records.previous[after] = before;
+    records.owner.fill(0, first, end);
+    records.flags.fill(0, first, end);
+    records.count.fill(0, first, end);
+    records.type.fill(TYPE.none, first, end);
+    records.gfn.fill(0, first, end);
+    if (this.contents.size > 0) for (let mfn = first; mfn < end; mfn += 1) this.contents.delete(mfn);
+    this.free.giveRun(first, end);
+    account.owned -= end - first;
   }
 
   protected disown(mfn: number, flags: number): void {

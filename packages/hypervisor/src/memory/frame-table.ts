@@ -47,13 +47,8 @@ export class FrameTable extends FrameOwnership {
     for (let mfn = account.head; mfn !== NONE; mfn = records.next[mfn]!)
       if (records.flags[mfn]! & FRAME.pinned) pinned.push(mfn);
     for (const mfn of pinned) this.unpin(mfn);
-    let mfn = account.head;
-    while (mfn !== NONE) {
-      // No table is left, so giving one frame back frees no other.
-      const next = records.next[mfn]!;
-      if (records.flags[mfn]! & FRAME.allocated) this.giveBack(mfn, domId);
-      mfn = next;
-    }
+    // No table is left, so giving one frame back frees no other.
+    for (const mfn of this.freeUnshared(account)) this.giveBack(mfn, domId);
     if (account.owned === 0) this.accounts.delete(domId);
   }
 

@@ -59,9 +59,22 @@ export class FreeFrames {
 
   /** Gives one frame back. */
   give(frame: number): void {
+    this.giveBlock(frame, 0);
+  }
+
+  /** Gives the frames from `first` to before `end` back. */
+  giveRun(first: number, end: number): void {
+    for (let from = first; from < end;) {
+      const order = largestOrder(from, end);
+      this.giveBlock(from, order);
+      from += 1 << order;
+    }
+  }
+
+  private giveBlock(first: number, size: number): void {
     const { freeOrder } = this.records;
-    let block = frame;
-    let order = 0;
+    let block = first;
+    let order = size;
     while (order < ORDER_MAX) {
       const buddy = block ^ (1 << order);
       if (buddy >= this.mark || freeOrder[buddy] !== order + 1) break;
@@ -70,7 +83,7 @@ export class FreeFrames {
       order += 1;
     }
     this.link(block, order);
-    this.free += 1;
+    this.free += 1 << size;
   }
 
   /** Frames in lists and above the mark, counted from the numbers of blocks. */
@@ -114,8 +127,7 @@ export class FreeFrames {
       let largest = -1;
       this.mark = end;
       while (from < end) {
-        const aligned = from === 0 ? ORDER_MAX : Math.min(ORDER_MAX, 31 - Math.clz32(from & -from));
-        const size = Math.min(aligned, 31 - Math.clz32(end - from));
+        const size = largestOrder(from, end);
         this.link(from, size);
         largest = Math.max(largest, size);
         from += 1 << size;
@@ -147,4 +159,10 @@ export class FreeFrames {
     freeOrder[block] = 0;
     this.blocks[order]! -= 1;
   }
+}
+
+/** The largest aligned block that starts at `from` and ends by `end`. */
+function largestOrder(from: number, end: number): number {
+  const aligned = from === 0 ? ORDER_MAX : Math.min(ORDER_MAX, 31 - Math.clz32(from & -from));
+  return Math.min(aligned, 31 - Math.clz32(end - from));
 }
