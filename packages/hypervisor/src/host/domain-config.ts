@@ -80,6 +80,9 @@ export interface DomainInfo {
   memoryFramesMax: number;
   /** What it was asked to balloon to. */
   memoryTargetFrames: number;
+  /** Frames of others that it has mapped through grants, and frames of its own that others have; each once. */
+  grantFramesHeld: number;
+  grantFramesLent: number;
   volumeIds: string[];
   /** The serial of its incarnation; null before the first unpause. */
   incarnationSerial: number | null;

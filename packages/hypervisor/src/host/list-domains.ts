@@ -24,6 +24,8 @@ export function describeDomain(domain: Domain): DomainInfo {
     memoryFrames: domain.memoryFrames,
     memoryFramesMax: domain.memoryFramesMax,
     memoryTargetFrames: domain.memoryTargetFrames,
+    grantFramesHeld: domain.grants.held.frames,
+    grantFramesLent: domain.grants.lent.frames,
     volumeIds: [...domain.volumeIds],
     incarnationSerial: domain.identity.driver ? null : (domain.incarnation?.serial ?? null),
     cpuNs,
