@@ -11,6 +11,7 @@ import { AllowanceIndex } from './allowance-index.js';
 import type { AllowanceItem } from './allowance-item.js';
 import type { AllowanceSpec, AllowanceStatus, AllowanceStep } from './allowance-spec.js';
 import { checkAllowance } from './check-allowance.js';
+import { checkRenewalTime, nextRenewalNs } from './renewal.js';
 import { demandOf, ladderOf, stricterCap } from './policy-ladder.js';
 
 /** An allowance is looked at again no sooner than this, and no later than this after a step may be reached. */
@@ -78,7 +79,7 @@ export class Allowances {
   /** Sets or replaces an allowance. EINVAL names the field; E2BIG when there are too many. */
   set(spec: AllowanceSpec): Answer<AllowanceStatus> {
     const held = this.all.get(spec.id);
-    const wrong = checkAllowance(spec) ?? this.staleRenewal(spec, held);
+    const wrong = checkAllowance(spec) ?? checkRenewalTime(spec, held?.spec, this.clock.nowNs);
     if (wrong !== null) return refuse('EINVAL', wrong);
     if (held === undefined && this.all.size >= LIMITS.allowancesMax)
       return refuse('E2BIG', `allowances: at most ${LIMITS.allowancesMax}`);
@@ -347,16 +348,9 @@ export class Allowances {
     return created;
   }
 
-  /** A renewal by hand that is past is refused, but for the one that has been done already. */
-  private staleRenewal({ renewal }: AllowanceSpec, held: Allowance | undefined): string | null {
-    if (renewal === undefined || renewal.everyNs !== null || renewal.nextNs > this.clock.nowNs) return null;
-    if (held?.spec.renewal?.nextNs === renewal.nextNs) return null;
-    return `renewal.nextNs: after ${this.clock.nowNs}, got ${renewal.nextNs}`;
-  }
-
   private setRenewal(allowance: Allowance): void {
     const { renewal } = allowance.spec;
-    const nextNs = renewal === undefined ? null : nextAfter(this.clock.nowNs, renewal);
+    const nextNs = renewal === undefined ? null : nextRenewalNs(renewal, this.clock.nowNs);
     if (nextNs === null) this.timers.cancel(allowance.timers.renewal);
     else this.timers.set(allowance.timers.renewal, nextNs);
   }
@@ -389,13 +383,4 @@ function reachedBy(ladder: readonly AllowanceStep[], committed: bigint): number 
   let reached = 0;
   while (reached < ladder.length && (ladder[reached] as AllowanceStep).at <= committed) reached += 1;
   return reached;
-}
-
-/** The next renewal after `nowNs`; null when there is none. */
-function nextAfter(
-  nowNs: bigint,
-  { nextNs, everyNs }: { nextNs: bigint; everyNs: bigint | null },
-): bigint | null {
-  if (nextNs > nowNs) return nextNs;
-  return everyNs === null ? null : nextNs + ((nowNs - nextNs) / everyNs + 1n) * everyNs;
 }

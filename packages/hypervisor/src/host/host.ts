@@ -17,6 +17,8 @@ import type { CrashRecord } from './lifecycle/crash-record.js';
 import { describeDomain } from './list-domains.js';
 import { Machine } from './machine.js';
 import { Toolstack } from './toolstack.js';
+import { closeVolume, openVolume } from './volumes.js';
+import { type XenstoreListing, XenstoreService } from './xenstore/xenstore-service.js';
 
 /** Frames of each driver domain. */
 const DRIVER_FRAMES = 4096;
@@ -37,6 +39,7 @@ export class Host {
   private readonly machine: Machine;
   private readonly devices: Devices;
   private readonly toolstack: Toolstack;
+  private readonly xenstore: XenstoreService;
 
   constructor(config: HostConfig) {
     const { pcpus, frames, xenFrames, seed } = config;
@@ -51,7 +54,10 @@ export class Host {
     assert(Number.isInteger(seed), () => `seed: a whole number, got ${seed}`);
     this.machine = new Machine(config);
     this.devices = new Devices(this.machine);
-    this.toolstack = new Toolstack(this.machine, this.devices);
+    this.xenstore = new XenstoreService(this.machine);
+    this.toolstack = new Toolstack(this.machine, this.devices, this.xenstore);
+    // First of all, as the others find it running.
+    this.xenstore.start(this.buildDriver(this.xenstore.image));
     this.devices.drivers.block = this.buildDriver(this.devices.block.image);
     this.devices.drivers.sockets = this.buildDriver(this.devices.sockets.image);
   }
@@ -141,11 +147,11 @@ export class Host {
   }
 
   openVolume(config: VolumeConfig): Answer<null> {
-    return this.toolstack.openVolume(config);
+    return openVolume(this.machine, config);
   }
 
   closeVolume(id: string): Answer<null> {
-    return this.toolstack.closeVolume(id);
+    return closeVolume(this.machine, this.devices, id);
   }
 
   /** Sets or replaces an allowance; see `AllowanceSpec`. EINVAL, E2BIG. */
@@ -179,6 +185,11 @@ export class Host {
       attachedTo: attachedTo?.identity.domId ?? null,
       incarnationSerial: incarnation.serial,
     }));
+  }
+
+  /** The xenstore at and below a path, for tools. EINVAL, ENOENT. */
+  xenstoreList(path = '/'): Answer<XenstoreListing[]> {
+    return this.xenstore.list(path);
   }
 
   /** Cumulative readings of all live incarnations at exactly `nowNs`; asserts that the host's books close. */

@@ -10,11 +10,14 @@ import { buildEvents, closeEvents } from './build-events.js';
 import { buildGrants, closeGrants } from './build-grants.js';
 import { buildMemory, closeMemory } from './build-memory.js';
 import { applyAffinity } from './affinity.js';
-import { checkCap, checkDomainConfig, checkFrames, checkResourceId, checkWeight } from './check-config.js';
+import { checkCap, checkDomainConfig, checkFrames, checkWeight } from './check-config.js';
 import type { Devices } from './devices.js';
-import type { DomainConfig, VolumeConfig } from './domain-config.js';
+import type { DomainConfig } from './domain-config.js';
+import { pauseCounted, unpauseCounted } from './lifecycle/counted-pause.js';
 import { EndActions } from './lifecycle/end-actions.js';
+import { retireDomain } from './lifecycle/retire-domain.js';
 import type { Machine, Volume } from './machine.js';
+import type { XenstoreService } from './xenstore/xenstore-service.js';
 
 interface BuildPlan {
   name: string;
@@ -49,6 +52,7 @@ export class Toolstack {
   constructor(
     private readonly machine: Machine,
     private readonly devices: Devices,
+    private readonly xenstore: XenstoreService,
   ) {
     this.endActions = new EndActions(machine, this);
   }
@@ -130,7 +134,7 @@ export class Toolstack {
   unpause(domId: number, cause: PauseCause = 'build'): Answer<null> {
     const found = this.controllable(domId, cause);
     if (!found.ok) return found;
-    if (cause === 'toolstack') return this.unpauseCounted(found.value);
+    if (cause === 'toolstack') return unpauseCounted(this.machine, found.value);
     if (!found.value.holds.has(cause))
       return refuse('EINVAL', `cause: ${cause} does not hold domain ${domId}`);
     this.machine.release(found.value, cause);
@@ -145,7 +149,7 @@ export class Toolstack {
     if (cause === 'build') return refuse('EINVAL', 'cause: build belongs to the domain builder');
     const found = this.controllable(domId, cause);
     if (!found.ok) return found;
-    if (cause === 'toolstack') return this.pauseCounted(found.value);
+    if (cause === 'toolstack') return pauseCounted(this.machine, found.value);
     this.machine.hold(found.value, cause);
     return answer(null);
   }
@@ -158,8 +162,10 @@ export class Toolstack {
     const domain = this.machine.domains.get(domId);
     if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
     if (!domain.mayRun) return refuse('EBUSY', `domain ${domId} is ${domain.power}`);
-    if (domain.guest?.requestShutdown?.() !== true)
+    const listens = this.xenstore.listensForShutdown(domain);
+    if (!listens && domain.guest?.requestShutdown?.() !== true)
       return refuse('EOPNOTSUPP', `domain ${domId}: its guest does not listen`);
+    this.xenstore.askToShutDown(domain);
     domain.events.markUpcall(0);
     return answer(null);
   }
@@ -183,6 +189,7 @@ export class Toolstack {
     machine.watchdogs.follow(domain);
     machine.sched.forget(domain);
     this.leaveDevices(domain);
+    this.xenstore.close(domain);
     const { incarnation } = domain;
     domain.incarnation = null;
     closeEvents(domain);
@@ -194,6 +201,7 @@ export class Toolstack {
     if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
     machine.sched.addOverhead(CPU_MODEL.domainDestroyNs);
     machine.virqs.raise(VIRQ.DOM_EXC);
+    this.xenstore.release();
     machine.emit({ type: 'domain.destroyed', atNs: machine.nowNs, domId, id: domain.identity.id });
     machine.dying.bury(domain);
     return answer(null);
@@ -206,20 +214,9 @@ export class Toolstack {
 
   /** An ended domain goes on under another name and id: without its devices, with its memory, in a life of its own. */
   retire(domain: Domain, name: string, id: string): void {
-    const { machine } = this;
-    const { incarnation, identity } = domain;
-    const { domId, id: fromId } = identity;
-    if (incarnation !== null) machine.settle(incarnation);
-    this.leaveDevices(domain);
-    closeEvents(domain);
-    domain.incarnation = null;
-    machine.domainsById.delete(fromId);
-    if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
-    identity.id = id;
-    identity.name = name;
-    machine.domainsById.set(id, domain);
-    machine.emit({ type: 'domain.renamed', atNs: machine.nowNs, domId, id, fromId, name });
-    if (incarnation !== null) machine.allowances.opened(machine.open(domain));
+    const fromId = domain.identity.id;
+    retireDomain(this.machine, domain, { name, id, leaveDevices: () => this.leaveDevices(domain) });
+    this.xenstore.renamed(domain, fromId);
   }
 
   private leaveDevices(domain: Domain): void {
@@ -285,62 +282,6 @@ export class Toolstack {
     return answer(null);
   }
 
-  /** The volume exists from now on, attached or not, and its space is metered. EINVAL, EEXIST. */
-  openVolume(config: VolumeConfig): Answer<null> {
-    const { machine } = this;
-    const fault = checkResourceId(config.id);
-    if (fault !== null) return refuse('EINVAL', fault);
-    const { id, sizeBytes } = config;
-    if (sizeBytes <= 0n || sizeBytes % 512n !== 0n || sizeBytes > LIMITS.volumeBytesMax) {
-      return refuse(
-        'EINVAL',
-        `sizeBytes: a multiple of 512 up to ${LIMITS.volumeBytesMax}, got ${sizeBytes}`,
-      );
-    }
-    if (machine.volumes.has(id) || machine.domainsById.has(id)) {
-      return refuse('EEXIST', `id: ${id} is in use on this host`);
-    }
-    const incarnation = machine.openIncarnation('volume', id, 'running', true);
-    incarnation.setLevel('disk.space.byte_ns', sizeBytes, machine.nowNs);
-    machine.volumes.set(id, { id, sizeBytes, incarnation, attachedTo: null });
-    machine.emit({ type: 'volume.opened', atNs: machine.nowNs, id });
-    machine.announceOpened(incarnation, null);
-    machine.allowances.opened(incarnation);
-    return answer(null);
-  }
-
-  /** Ends the volume's life on this host. ENODEV; EBUSY while attached or with transfers in flight. */
-  closeVolume(id: string): Answer<null> {
-    const { machine } = this;
-    const volume = machine.volumes.get(id);
-    if (volume === undefined) return refuse('ENODEV', `volume ${id}`);
-    if (volume.attachedTo !== null) return refuse('EBUSY', `volume ${id} is attached to a domain`);
-    if (this.devices.block.busy(id)) return refuse('EBUSY', `volume ${id} has transfers in flight`);
-    machine.closeIncarnation(volume.incarnation, null);
-    machine.volumes.delete(id);
-    machine.emit({ type: 'volume.closed', atNs: machine.nowNs, id });
-    return answer(null);
-  }
-
-  /** Xen's pause count of a domain: the builder's hold is its first, so that a new domain starts with 1. */
-  private pauseCounted(domain: Domain): Answer<null> {
-    const max = LIMITS.toolstackPausesMax;
-    const count = domain.toolstackPauses + (domain.holds.has('build') ? 1 : 0);
-    if (count >= max) return refuse('EOVERFLOW', `pauses: at most ${max}, got ${count + 1}`);
-    domain.toolstackPauses += 1;
-    this.machine.hold(domain, 'toolstack');
-    return answer(null);
-  }
-
-  private unpauseCounted(domain: Domain): Answer<null> {
-    if (domain.toolstackPauses > 0) {
-      domain.toolstackPauses -= 1;
-      if (domain.toolstackPauses === 0) this.machine.release(domain, 'toolstack');
-    } else if (domain.holds.has('build')) this.machine.release(domain, 'build');
-    else return refuse('EINVAL', `pauses: at least 0, domain ${domain.identity.domId} has none`);
-    return answer(null);
-  }
-
   private controllable(domId: number, cause: PauseCause): Answer<Domain> {
     if (cause === 'allowance') return refuse('EPERM', 'cause: allowance belongs to the host');
     if (!['build', 'tenant', 'operator', 'host', 'toolstack'].includes(cause))
@@ -400,21 +341,28 @@ export class Toolstack {
         volume.attachedTo = null;
       });
     }
+    undo.push(() => this.xenstore.close(domain));
+    const { vcpusOnline, commandLine, image } = plan;
+    const facts = { imageName: image.name, commandLine, vcpusOnline, nowNs: machine.nowNs };
+    const xenstore = this.xenstore.open(domain, facts);
+    if (!xenstore.ok) return fail(xenstore);
     domain.space.seal();
+    const found = { ...connected.value, ...events, xenstore: xenstore.value };
     try {
-      domain.guest = plan.image.boot(this.startInfo(domain, plan, { ...connected.value, ...events }));
+      domain.guest = image.boot(this.startInfo(domain, plan, found));
     } catch (thrown) {
       return fail(refuse('EIO', `image: ${plan.image.name} failed to boot: ${String(thrown)}`));
     }
     const buildNs = CPU_MODEL.domainBuildNs + CPU_MODEL.domainBuildPerFrameNs * BigInt(plan.memoryFrames);
     machine.sched.addOverhead(buildNs);
+    this.xenstore.introduce();
     return answer(domain);
   }
 
   private startInfo(
     domain: Domain,
     plan: BuildPlan,
-    found: Pick<StartInfo, 'disks' | 'sockets' | 'sharedInfo' | 'takePendingPorts'>,
+    found: Pick<StartInfo, 'disks' | 'sockets' | 'xenstore' | 'sharedInfo' | 'takePendingPorts'>,
   ): StartInfo {
     const { machine } = this;
     return {
