@@ -57,6 +57,8 @@ export class Vcpu {
   boosted = false;
   /** Since when it has not wanted the CPU; null while it does, or is parked. */
   asleepSinceNs: bigint | null = 0n;
+  /** It waited for its domain's cap budget since it last waited for a pCPU. */
+  cappedOut = false;
   /** Its place in its queue, or -1, and when it came, counted over all queues. */
   queueAt = -1;
   arrival = 0;

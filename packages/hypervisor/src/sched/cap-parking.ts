@@ -39,6 +39,7 @@ export class CapParking {
   unpark(domain: Domain): void {
     const timer = this.unparkTimers.get(domain);
     if (timer !== undefined) this.timers.cancel(timer);
+    if (domain.effectiveCap > 0) this.refill(domain);
     for (const v of domain.vcpus) {
       if (!v.parked) continue;
       v.parked = false;

@@ -9,6 +9,10 @@ export const RATELIMIT_NS = 1_000_000n;
 /** Credit and debt a vCPU keeps, in ns of its CPU: four slices, and half a slice when it slept through a whole one. */
 const KEPT_NS = 120_000_000;
 const KEPT_ASLEEP_NS = 15_000_000;
+/** Beside its budget, when it was parked: covers how unevenly turns come. */
+const KEPT_PARKED_NS = 40_000_000;
+/** At most this much more, where vCPUs of very different weights share pCPUs. */
+const AHEAD_NS = 1_000_000_000;
 const SLICE = Number(SLICE_NS);
 
 /**
@@ -18,7 +22,7 @@ const SLICE = Number(SLICE_NS);
  * x weight, brought up to date only when a vCPU is taken, leaves the CPU or wakes. Credit >= 0 is Xen's UNDER, less is
  * OVER; the one that had least for its weight goes first. What somebody cannot use flows to the others, because
  * the clock follows those who can. One queue per affinity serves all its pCPUs (Xen has one per pCPU, and steals).
- * Invariants: -4 slices <= credit <= 4 slices for a vCPU that begins to wait; nothing here costs more than O(log vCPUs)
+ * Invariants: -4 slices <= credit <= 4 slices, and a second, for a vCPU that begins to wait; nothing here costs more than O(log vCPUs)
  * times the number of different affinities. Keys change only at the scheduler's own instants, never because somebody
  * looks: rounding does not depend on readings.
  * Units: credit in ns of CPU; Xen's 300 credits per slice and pCPU are 30 ms.
@@ -73,15 +77,25 @@ export class Credit {
     // A queue that nobody used had no clock of its own meanwhile.
     if (queue.waiting + queue.executing === 0)
       queue.clockKey = Math.max(queue.clockKey, this.clockKey - queue.baseKey);
-    const slept = vcpu.asleepSinceNs !== null && nowNs - vcpu.asleepSinceNs >= SLICE_NS;
+    const least = queue.clockKey - this.kept(queue, vcpu, nowNs);
     vcpu.asleepSinceNs = null;
-    const least = queue.clockKey - (slept ? KEPT_ASLEEP_NS : KEPT_NS) / weight;
+    vcpu.cappedOut = false;
     vcpu.key = Math.min(Math.max(vcpu.key, least), queue.clockKey + KEPT_NS / weight);
     vcpu.boosted = woken && vcpu.key <= queue.clockKey;
     this.arrivals += 1;
     vcpu.arrival = this.arrivals;
     queue.push(vcpu);
     this.waiting += 1;
+  }
+
+  /** How far behind the clock a vCPU may be that begins to wait. */
+  private kept(queue: RunQueue, vcpu: Vcpu, nowNs: bigint): number {
+    const { weight } = vcpu.domain;
+    // Its cap is all it was entitled to: who waited for its budget is owed little more than that budget.
+    if (vcpu.cappedOut) return (Math.max(Number(vcpu.domain.capBudgetNs), 0) + KEPT_PARKED_NS) / weight;
+    if (vcpu.asleepSinceNs !== null && nowNs - vcpu.asleepSinceNs >= SLICE_NS) return KEPT_ASLEEP_NS / weight;
+    // The clock may be ahead of what all had by the slice of whoever it follows; that must not cost the heavy ones.
+    return KEPT_NS / weight + Math.min(SLICE / queue.clockWeight, AHEAD_NS / weight);
   }
 
   /** A vCPU no longer waits and is not taken either. */
@@ -117,6 +131,7 @@ export class Credit {
     queue.executing += 1;
     if (vcpu.key <= queue.clockKey) return;
     queue.clockKey = vcpu.key;
+    queue.clockWeight = vcpu.domain.weight;
     this.clockKey = Math.max(this.clockKey, vcpu.key + queue.baseKey);
   }
 

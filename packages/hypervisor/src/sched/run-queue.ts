@@ -11,6 +11,8 @@ import type { Vcpu } from '../domain/vcpu.js';
  */
 export class RunQueue {
   clockKey = 0;
+  /** The weight of whom the clock follows. */
+  clockWeight = 256;
   baseKey = 0;
   /** vCPUs that have this affinity, and those of them that execute or are being switched to. */
   members = 0;

@@ -201,7 +201,8 @@ export class Scheduler {
   }
 
   private rest(vcpu: Vcpu): void {
-    if (!vcpu.parked) vcpu.asleepSinceNs ??= this.clock.nowNs;
+    if (vcpu.parked) vcpu.cappedOut = true;
+    else vcpu.asleepSinceNs ??= this.clock.nowNs;
     this.books.setRunstate(vcpu, vcpu.blocked ? 'blocked' : 'offline');
   }
 
