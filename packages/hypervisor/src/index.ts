@@ -6,6 +6,7 @@ export type { CrashRecord, VcpuFacts } from './host/lifecycle/crash-record.js';
 export { type ConfigContext, parseDomainConfigText } from './host/xl-config/parse-domain-config.js';
 export type { TrailEntry } from './domain/hypercall-trail.js';
 export type { HostEvent } from './host/host-events.js';
+export type { XenstoreListing } from './host/xenstore/xenstore-service.js';
 export type {
   AllowancePolicy,
   AllowanceRenewal,

@@ -77,6 +77,7 @@ export const CPU_MODEL = {
   /** own: the guest kernel's calls of the coroutine guests. */
   guestSocketCallNs: 1_000n,
   guestBlockCallNs: 2_000n,
+  guestXenstoreCallNs: 2_000n,
   guestBytesPerKibNs: 100n,
   /** own: parsing and answering one HTTP request of image `web`, before what the request asks for. */
   webRequestNs: 50_000n,

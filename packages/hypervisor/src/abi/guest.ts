@@ -3,6 +3,7 @@ import type { BootstrapLayout, GuestMemory } from './guest-memory.js';
 import type { Hypercall, HypercallAnswer } from './hypercall.js';
 import type { ShutdownReason } from './power.js';
 import type { SocketFrontend } from './sockets.js';
+import type { XenstoreFrontend } from './xs-wire.js';
 
 export type DomId = number;
 /** The caller's own domain, where an argument names one (public/xen.h). */
@@ -52,6 +53,8 @@ export interface StartInfo {
   vcpus: number;
   /** At boot. */
   memoryFrames: number;
+  /** Guest frames below this are the guest's own to use; Xen's pages lie from here to `memoryFrames`. */
+  ordinaryFrames: number;
   memory: GuestMemory;
   /** Of a domain with page tables of its own; null for an auto-translated one. */
   pageTables: BootstrapLayout | null;
@@ -71,6 +74,7 @@ export interface StartInfo {
   readonly sharedInfo: Uint8Array;
   disks: readonly BlockFrontend[];
   sockets: SocketFrontend;
+  xenstore: XenstoreFrontend;
 }
 
 /** A guest system that can be built into a domain. */

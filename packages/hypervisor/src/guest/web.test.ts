@@ -92,8 +92,15 @@ describe('image web', () => {
 
   test('D2 work of the driver domains is charged to the domain that caused it and to nobody else', () => {
     const { ask, connect, meters, host } = rig();
-    host.createDomain({ name: 'other', id: 'other', vcpus: 1, memoryFrames: 10, image: IMAGES.idle });
-    host.unpause(4);
+    const other = host.createDomain({
+      name: 'other',
+      id: 'other',
+      vcpus: 1,
+      memoryFrames: 10,
+      image: IMAGES.idle,
+    });
+    if (!other.ok) throw new Error(other.detail);
+    host.unpause(other.value);
     const before = meters('dom')[1] as bigint;
     ask(connect(), get('/disk?write=45056&read=0'));
     const perRequest = CPU_MODEL.blockRequestNs + CPU_MODEL.blockCompletionNs + 44n * CPU_MODEL.blockPerKibNs;

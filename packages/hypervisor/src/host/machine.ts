@@ -19,6 +19,7 @@ import type { DomainMeter, Meter, ResourceKind, VolumeMeter } from '../meter/vec
 import { Scheduler } from '../sched/scheduler.js';
 import { Clock } from '../time/clock.js';
 import { Timers } from '../time/timers.js';
+import { XenstoreServer } from '../xenstore/xenstore-server.js';
 import { allowanceHooks } from './allowance-hooks.js';
 import { CrashBook } from './lifecycle/crash-book.js';
 import { describeEnd } from './lifecycle/crash-record.js';
@@ -59,6 +60,7 @@ export class Machine {
   /** Told when a domain has ended, with everything else about it done. */
   onEnded: (domain: Domain) => void = () => undefined;
   readonly virqs = new GlobalVirqs();
+  readonly xenstore = new XenstoreServer();
   readonly domains = new Map<number, Domain>();
   readonly domainsById = new Map<string, Domain>();
   readonly volumes = new Map<string, Volume>();
@@ -197,6 +199,7 @@ export class Machine {
       });
     else this.emit({ type: 'domain.shutdown', atNs, domId, id, reason });
     this.virqs.raise(VIRQ.DOM_EXC);
+    this.xenstore.store.fireSpecial('@releaseDomain');
     this.onEnded(domain);
   }
 

@@ -372,6 +372,7 @@ export class Toolstack {
       hostName: machine.config.name ?? 'host',
       vcpus: plan.vcpusOnline,
       memoryFrames: plan.memoryFrames,
+      ordinaryFrames: domain.space.ordinaryFrames,
       memory: domain.memory,
       pageTables: domain.bootstrap,
       memoryTargetFrames: () => domain.memoryTargetFrames,

@@ -28,6 +28,8 @@ interface Step {
  */
 export class XenstoreServer {
   readonly store = new Xenstore();
+  /** Looks at a domain's ring, and those that found a request. */
+  turns = 0;
   requests = 0;
   private readonly connections = new Map<number, XenstoreConnection>();
   private readonly ready = new Set<XenstoreConnection>();
@@ -80,6 +82,7 @@ export class XenstoreServer {
     const { domId } = connection;
     const { store } = this;
     this.step = { connection, answer: null, fired: [] };
+    this.turns += 1;
     const touchedBefore = store.touched;
     const firedBefore = store.eventsFired;
     const { xenstore: cost } = CPU_MODEL;
