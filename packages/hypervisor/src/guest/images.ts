@@ -1,4 +1,5 @@
 import type { GuestImage } from '../abi/guest.js';
+import { balloon } from './balloon.js';
 import { web } from './web.js';
 import { busy, bursty, greedy, hostile, idle, tickDodger } from './workloads.js';
 
@@ -9,6 +10,7 @@ export const IMAGES = {
   busy,
   bursty,
   greedy,
+  balloon,
   hostile,
   'tick-dodger': tickDodger,
 } as const satisfies Record<string, GuestImage>;

@@ -87,7 +87,8 @@ function reserve(
     order = call.integerOr('order', 0, { min: 0, max: ORDER_ANY });
     extents = cmd === 'increase_reservation' ? null : call.list('extents', LIMITS.reservationExtentsMax);
     count = extents?.length ?? call.integer('count', 0, LIMITS.reservationExtentsMax);
-    if (order > LIMITS.extentOrderMax) count = 0;
+    // An extent of that size stops the call before the first, as any other that cannot be had.
+    if (order > LIMITS.extentOrderMax) return { rc: 0, frames: [] };
   } catch (thrown) {
     faultErrno(thrown);
     return { rc: 0, frames: [] };
