@@ -17,6 +17,7 @@ import type { CrashRecord } from './lifecycle/crash-record.js';
 import { describeDomain } from './list-domains.js';
 import { Machine } from './machine.js';
 import { Toolstack } from './toolstack.js';
+import { ToolstackControl } from './toolstack-control.js';
 import { closeVolume, openVolume } from './volumes.js';
 import { type XenstoreListing, XenstoreService } from './xenstore/xenstore-service.js';
 
@@ -56,6 +57,7 @@ export class Host {
     this.devices = new Devices(this.machine);
     this.xenstore = new XenstoreService(this.machine);
     this.toolstack = new Toolstack(this.machine, this.devices, this.xenstore);
+    this.machine.control = new ToolstackControl(this.machine, this.toolstack);
     // First of all, as the others find it running.
     this.xenstore.start(this.buildDriver(this.xenstore.image));
     this.devices.drivers.block = this.buildDriver(this.devices.block.image);

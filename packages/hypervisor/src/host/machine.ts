@@ -9,6 +9,7 @@ import type { Vcpu } from '../domain/vcpu.js';
 import { VcpuTimers } from '../domain/vcpu-timers.js';
 import { Watchdogs } from '../domain/watchdogs.js';
 import { GlobalVirqs } from '../event/global-virqs.js';
+import type { DomainControl } from '../hypercall/domain-control.js';
 import { LIMITS } from '../limits.js';
 import { FrameTable } from '../memory/frame-table.js';
 import type { MemoryObserver } from '../memory/guest-memory.js';
@@ -46,6 +47,8 @@ export class Machine {
   readonly sched: Scheduler;
   readonly frames: FrameTable;
   readonly tables: PageTables;
+  /** The toolstack as the privileged reach it; the host sets it before any guest runs. */
+  control!: DomainControl;
   /** Sees every frame a guest reaches by loads and stores; for tests. */
   memoryObserver: MemoryObserver | null = null;
   /** Called when a domain is asked to balloon, to publish it. */

@@ -5,12 +5,15 @@ import type { Vcpu } from '../domain/vcpu.js';
 import type { VcpuTimers } from '../domain/vcpu-timers.js';
 import type { Scheduler } from '../sched/scheduler.js';
 import type { Arguments } from './arguments.js';
+import type { DomainControl } from './domain-control.js';
 
 /** What hypercalls may do to the machine. */
 export interface HypercallHost {
   readonly nowNs: bigint;
   readonly sched: Scheduler;
   readonly domains: ReadonlyMap<number, Domain>;
+  /** The toolstack, for the privileged. */
+  readonly control: DomainControl;
   readonly stats: { hypercalls: number; eventsSent: number };
   /** `sched_op` watchdog; see `Watchdogs.set`. */
   readonly watchdogs: { set(domain: Domain, id: number, timeoutS: number): number };

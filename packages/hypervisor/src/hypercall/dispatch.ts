@@ -10,6 +10,7 @@ import {
   isContinuation,
 } from './context.js';
 import { consoleIo } from './console-io.js';
+import { domctl, sysctl } from './domctl.js';
 import { eventChannelOp } from './event-channel-op.js';
 import { grantTableOp } from './grant-table-op.js';
 import { memoryOp } from './memory-op.js';
@@ -21,7 +22,7 @@ import { vcpuOp } from './vcpu-op.js';
 import { xenVersion } from './xen-version.js';
 
 /** The one table of what guests may call. */
-const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
+const HANDLERS: Record<HypercallName, HypercallHandler> = {
   multicall: (context, call) => multicall(context, call, dispatchEntry),
   xen_version: xenVersion,
   console_io: consoleIo,
@@ -34,6 +35,8 @@ const HANDLERS: Partial<Record<HypercallName, HypercallHandler>> = {
   mmu_update: mmuUpdate,
   mmuext_op: mmuextOp,
   update_va_mapping: updateVaMapping,
+  domctl,
+  sysctl,
 };
 
 /** What a call costs before anything is done. Every call costs its entry, known or not. */
