@@ -173,10 +173,10 @@ export class AddressSpace {
 
   /** Whether `hostAddress` names the place a grant was mapped at. */
   isAt(place: GrantPlace, hostAddress: bigint, containsPte = false): boolean {
+    // The maximum may have been lowered since: a place stays one that can be given up.
+    if (place.at === 'gfn') return hostAddress >> 12n === BigInt(place.gfn);
     const named = this.placeOf(hostAddress, containsPte);
-    if (named === null || named.at !== place.at) return false;
-    if (named.at === 'gfn') return place.at === 'gfn' && named.gfn === place.gfn;
-    return place.at === 'entry' && named.table === place.table && named.index === place.index;
+    return named?.at === 'entry' && named.table === place.table && named.index === place.index;
   }
 
   /** Takes a grant's mapping away; the caller then gives its references back. */
