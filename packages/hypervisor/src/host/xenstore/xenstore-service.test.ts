@@ -1,62 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { CPU_MODEL } from '../../abi/cpu-model.js';
-import type { GuestImage } from '../../abi/guest.js';
-import { XS_CONNECTION_ERROR, XS_PAGE, type XsAnswer, xsText } from '../../abi/xs-wire.js';
+import { xsText } from '../../abi/xs-wire.js';
 import { Prng } from '../../base/prng.js';
-import { coroutineGuest } from '../../guest/coroutine.js';
 import { IMAGES } from '../../guest/images.js';
-import { GuestKernel, type TaskRoutine } from '../../guest/kernel.js';
-import { obeyShutdown, XenstoreClient } from '../../guest/xenstore-client.js';
+import { obeyShutdown } from '../../guest/xenstore-client.js';
 import type { Watch, Watcher } from '../../xenstore/watches.js';
-import type { DomainConfig } from '../domain-config.js';
-import { createMemoryHost } from '../memory-devices.js';
-
-const MS = 1_000_000n;
-
-/** A guest that runs this with its own client of the store; it stays when that is done. */
-function program(
-  run: (client: XenstoreClient, kernel: GuestKernel) => TaskRoutine,
-  name = 'program',
-): GuestImage {
-  return {
-    name,
-    boot(info) {
-      const kernel = new GuestKernel(info);
-      kernel.spawn(run(new XenstoreClient(kernel), kernel));
-      return kernel.asGuest();
-    },
-  };
-}
-
-function text(answer: XsAnswer<Uint8Array>): string {
-  return answer.ok ? xsText(answer.value) : answer.errno;
-}
-
-function rig() {
-  const made = createMemoryHost({ pcpus: 2, frames: 1 << 16, xenFrames: 256, seed: 3 });
-  const { host } = made;
-  const build = (id: string, image: GuestImage, more: Partial<DomainConfig> = {}): number => {
-    const built = host.createDomain({ name: id, id, vcpus: 1, memoryFrames: 64, image, ...more });
-    if (!built.ok) throw new Error(built.detail);
-    return built.value;
-  };
-  const start = (id: string, image: GuestImage, more: Partial<DomainConfig> = {}): number => {
-    const domId = build(id, image, more);
-    host.unpause(domId);
-    return domId;
-  };
-  const listing = (path: string): string[] => {
-    const list = host.xenstoreList(path);
-    if (!list.ok) return [list.errno];
-    return list.value.map((l) => `${l.path} = ${l.value} (${l.permissions.join()})`);
-  };
-  const meter = (id: string, index: number): bigint => {
-    const reading = host.sample().readings.find((r) => r.resourceId === id);
-    return reading?.values[index] ?? -1n;
-  };
-  const store = host['machine'].xenstore.store;
-  return { ...made, build, start, listing, meter, store };
-}
+import { MS, program, rig, text } from './store-programs.fixture.js';
 
 class Listener implements Watcher {
   readonly heard: string[] = [];
@@ -319,101 +267,5 @@ describe('guests at the store', () => {
       host.run(host.nowNs + MS);
     }
     expect(seen).toEqual(['data/x=0', 'data/y/z=1', 'data/x=2']);
-  });
-});
-
-describe('who pays, and who is hurt', () => {
-  test('X12 what a guest asks of the store is charged to it on behalf, exactly, and to nobody else', () => {
-    const { host, start, meter } = rig();
-    const asker = program(function* (client) {
-      for (let i = 0; i < 100; i += 1) yield* client.read('data');
-    });
-    start('asker', asker);
-    start('idle', IMAGES.idle);
-    host.run(50n * MS);
-    const { requests, turns } = host['machine'].xenstore;
-    expect(requests).toBe(100);
-    // At most one more for each answer it took, and one for a ring that came when all was done.
-    expect(turns).toBeLessThanOrEqual(300);
-    const { kickNs, requestNs, nodeNs, perKibNs } = CPU_MODEL.xenstore;
-    const asked = 100n * (kickNs + requestNs + nodeNs + perKibNs);
-    const looks = BigInt(turns - requests) * kickNs;
-    expect(meter('asker', 1)).toBe(asked + looks + BigInt(turns) * CPU_MODEL.guestExitNs);
-    expect(meter('idle', 1)).toBe(0n);
-    host.sample();
-  });
-
-  test('X10 a guest that scribbles over its page loses its connection; its neighbour goes on, the books close', () => {
-    const { host, start, listing } = rig();
-    const pages: Uint8Array[] = [];
-    const vandal: GuestImage = {
-      name: 'vandal',
-      boot: (info) =>
-        coroutineGuest(function* () {
-          const prng = new Prng(info.seed);
-          pages.push(info.xenstore.page);
-          for (let i = 0; ; i += 1) {
-            for (let n = 0; n < 8; n += 1) info.xenstore.page[prng.below(2080)] = prng.below(256);
-            if (i % 16 === 0)
-              new DataView(info.xenstore.page.buffer, info.xenstore.page.byteOffset).setUint32(
-                XS_PAGE.connection,
-                1,
-                true,
-              );
-            yield {
-              do: 'hypercall',
-              call: { op: 'event_channel_op', cmd: 'send', port: info.xenstore.port },
-            };
-            yield { do: 'work', ns: 20_000 };
-          }
-        }),
-    };
-    start('vandal', vandal);
-    const good = start(
-      'good',
-      program(function* (client) {
-        for (let i = 0; i < 200; i += 1) {
-          yield* client.write('data/i', String(i));
-          const back = text(yield* client.read('data/i'));
-          if (back !== String(i)) throw new Error(`read ${back}`);
-        }
-      }),
-    );
-    host.run(100n * MS);
-    expect(listing(`/local/domain/${good}/data/i`)[0]).toContain('= 199 ');
-    expect(host.list().filter((d) => d.power !== 'running')).toEqual([]);
-    const errors = new Set(Object.values(XS_CONNECTION_ERROR));
-    expect(errors.has(host['machine'].xenstore.connectionOf(4)?.closedBecause === null ? 0 : 2)).toBe(true);
-    host.sample();
-  });
-
-  test('X12 a store kept busy by one domain answers another within a few turns', () => {
-    const { host, start } = rig();
-    const flood = program(function* (client, kernel) {
-      for (let i = 0; i < 8; i += 1)
-        kernel.spawn(
-          (function* (): TaskRoutine {
-            for (let n = 0; ; n += 1) yield* client.write(`data/${i}`, 'x'.repeat(n % 900));
-          })(),
-        );
-    });
-    for (const id of ['f1', 'f2', 'f3']) start(id, flood);
-    const tookNs: bigint[] = [];
-    start(
-      'polite',
-      program(function* (client, kernel) {
-        for (let i = 0; i < 30; i += 1) {
-          yield { do: 'block', untilNs: kernel.info.systemTimeNs() + 2n * MS };
-          const from = kernel.info.systemTimeNs();
-          yield* client.read('name');
-          tookNs.push(kernel.info.systemTimeNs() - from);
-        }
-      }),
-    );
-    host.run(200n * MS);
-    expect(tookNs).toHaveLength(30);
-    const sorted = [...tookNs].sort((a, b) => Number(a - b));
-    expect(sorted[15]).toBeLessThan(2n * MS);
-    host.sample();
   });
 });
