@@ -163,6 +163,17 @@ describe('the life of a grant', () => {
     made.check();
   });
 
+  test('R7 a mapping can be ended though the domain maximum was lowered below its place', () => {
+    const made = rig();
+    made.frames.setMax(2, 100_000);
+    const mapped = made.map(2, { dom: 1, ref: REF, gfn: 69_000 });
+    expect(mapped.status).toBe(OKAY);
+    made.frames.setMax(2, 1);
+    expect(made.of(2).space.gfnMax).toBeLessThan(69_000);
+    expect(made.unmap(2, mapped.handle, 69_000)).toBe(OKAY);
+    made.check();
+  });
+
   test('R15 entries swap what they say, unless one of them is in use', () => {
     const made = rig();
     made.offer(1, 10, access(3, 6, GTF.readonly));

@@ -1,6 +1,6 @@
 import { ENTRY, makeEntry, writeEntry } from '../memory/page-entry.js';
 import { AddressSpace } from '../memory/address-space.js';
-import { auditFrames, type HeldReference } from '../memory/frame-audit.js';
+import { auditFrames, auditSpace, type HeldReference } from '../memory/frame-audit.js';
 import { FrameTable } from '../memory/frame-table.js';
 import { PageTables } from '../memory/page-tables.js';
 import { GNTMAP, GNTST, GTF, GRANT_ENTRIES_PER_FRAME, GRANT_ENTRY_BYTES } from '../abi/grant.js';
@@ -136,6 +136,11 @@ export class GrantRig {
   check(): void {
     auditGrants(this.parties.values());
     auditFrames(this.frames, this.held());
+    for (const { space, maptrack } of this.parties.values())
+      auditSpace(
+        space,
+        [...maptrack.entries()].flatMap(([, { place }]) => (place === null ? [] : [place])),
+      );
   }
 
   private *held(): Generator<HeldReference> {

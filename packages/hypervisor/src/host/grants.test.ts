@@ -110,6 +110,44 @@ describe('grants between running domains', () => {
     expect(host.sample().balance.frames).toMatchObject({ zombieFrames: 0, freeFrames: free + 64 + 64 });
   });
 
+  test('R12 a frame given back while it is mapped is charged for, and not used, until the mapper lets go', () => {
+    const host = hostOf();
+    const told: { ref?: number } = {};
+    const mapperId = nextDomId(host) + 1;
+    let giveBack = false;
+    let given: unknown;
+    const granterId = start(host, 'granter', function* (info) {
+      const grants = (yield* GuestGrants.setUp(info.memory, 1)) as GuestGrants;
+      told.ref = grants.grantAccess(mapperId, 5) as number;
+      while (!giveBack) yield { do: 'block', untilNs: info.systemTimeNs() + MS };
+      given = yield { do: 'hypercall', call: { op: 'memory_op', cmd: 'decrease_reservation', extents: [5] } };
+    });
+    host.run(5n * MS);
+    let unmap = false;
+    start(host, 'mapper', function* (info) {
+      const hostAddr = 70n << 12n;
+      const op = { hostAddr, flags: GNTMAP.hostMap, ref: told.ref, dom: granterId };
+      const [mapped] = (yield* grantTableOp('map_grant_ref', [op])) as GrantResult[];
+      while (!unmap) yield { do: 'block', untilNs: info.systemTimeNs() + MS };
+      yield* grantTableOp('unmap_grant_ref', [{ hostAddr, handle: mapped?.handle }]);
+    });
+    host.run(10n * MS);
+    const free = host.sample().balance.frames.freeFrames;
+    giveBack = true;
+    host.run(20n * MS);
+    expect(given).toMatchObject({ rc: 1 });
+    expect([infoOf(host, granterId).memoryFrames, host.sample().balance.frames.freeFrames]).toEqual([
+      64,
+      free,
+    ]);
+    unmap = true;
+    host.run(30n * MS);
+    expect([infoOf(host, granterId).memoryFrames, host.sample().balance.frames.freeFrames]).toEqual([
+      63,
+      free + 1,
+    ]);
+  });
+
   test('R10 a page flip moves the memory meter of both domains at that instant', () => {
     const host = hostOf();
     const receiverId = nextDomId(host);

@@ -75,9 +75,10 @@ export class AddressSpace {
     return mfn !== null && this.frames.ownerOf(mfn) === this.domId ? mfn : null;
   }
 
-  /** Guest frame numbers that the domain may use. */
+  /** Guest frame numbers that the domain may use; what its map costs the host is bounded by the host's own memory. */
   get gfnMax(): number {
-    return Math.max(this.initialFrames.length, this.frames.maxOf(this.domId)) + LIMITS.extraGfnsPerDomain;
+    const mostFrames = Math.min(this.frames.totalFrames, this.frames.maxOf(this.domId));
+    return Math.max(this.initialFrames.length, mostFrames) + LIMITS.extraGfnsPerDomain;
   }
 
   // Kernel frames
