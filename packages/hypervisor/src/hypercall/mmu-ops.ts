@@ -8,8 +8,9 @@ import { applyMmuRequest, updateAddress } from '../memory/mmu-request.js';
 import { type ArgumentList, type Arguments, Fault, faultErrno } from './arguments.js';
 import type { Continuation, HypercallContext } from './context.js';
 
-/** Requests between two points at which the caller may be preempted. */
+/** What is done at most, but for the last request, between two points at which the caller may be preempted. */
 const REQUESTS_PER_CHUNK = 16;
+const ENTRIES_PER_CHUNK = 1_024;
 const FLUSH_FLAGS_MAX = 7;
 
 /** Whose frames, and whose tables, a list of requests is about. */
@@ -70,6 +71,8 @@ function* inChunks(
   scope: Scope,
   apply: (element: Arguments) => number,
 ): Continuation {
+  const { tables } = context.domain.space;
+  let chunkFrom = { done: 0, walked: tables.entriesWalked };
   for (let done = 0; done < elements.length; done += 1) {
     let rc: number;
     try {
@@ -81,7 +84,10 @@ function* inChunks(
       rc = faultErrno(thrown);
     }
     if (rc < 0) return { rc, done };
-    if ((done + 1) % REQUESTS_PER_CHUNK === 0) yield;
+    const long = tables.entriesWalked - chunkFrom.walked >= ENTRIES_PER_CHUNK;
+    if (!long && done + 1 - chunkFrom.done < REQUESTS_PER_CHUNK) continue;
+    yield;
+    chunkFrom = { done: done + 1, walked: tables.entriesWalked };
   }
   return { rc: 0, done: elements.length };
 }
