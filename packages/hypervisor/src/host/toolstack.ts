@@ -199,7 +199,8 @@ export class Toolstack {
     machine.domainsById.delete(domain.identity.id);
     // Closed when nobody finds the domain any more: an allowance that this end shows to be spent has nothing to hold.
     if (incarnation !== null) machine.closeIncarnation(incarnation, domId);
-    machine.sched.addOverhead(CPU_MODEL.domainDestroyNs);
+    const { domainDestroyNs, domainDestroyPerFrameNs } = CPU_MODEL;
+    machine.sched.addOverhead(domainDestroyNs + domainDestroyPerFrameNs * BigInt(domain.memoryFrames));
     machine.virqs.raise(VIRQ.DOM_EXC);
     this.xenstore.release();
     machine.emit({ type: 'domain.destroyed', atNs: machine.nowNs, domId, id: domain.identity.id });
