@@ -21,8 +21,9 @@ import { ToolstackControl } from './toolstack-control.js';
 import { closeVolume, openVolume } from './volumes.js';
 import { type XenstoreListing, XenstoreService } from './xenstore/xenstore-service.js';
 
-/** Frames of each driver domain. */
+/** Frames of each driver domain with devices, and of xenstored, which has none. */
 const DRIVER_FRAMES = 4096;
+const XENSTORED_FRAMES = 512;
 
 /** All live incarnations at one instant, and the host's books closed at that instant. */
 export interface HostSample {
@@ -59,7 +60,7 @@ export class Host {
     this.toolstack = new Toolstack(this.machine, this.devices, this.xenstore);
     this.machine.control = new ToolstackControl(this.machine, this.toolstack);
     // First of all, as the others find it running.
-    this.xenstore.start(this.buildDriver(this.xenstore.image));
+    this.xenstore.start(this.buildDriver(this.xenstore.image, XENSTORED_FRAMES));
     this.devices.drivers.block = this.buildDriver(this.devices.block.image);
     this.devices.drivers.sockets = this.buildDriver(this.devices.sockets.image);
   }
@@ -265,8 +266,8 @@ export class Host {
     return known ? answer(null) : refuse('ENOTCONN', `connection ${connectionId}`);
   }
 
-  private buildDriver(image: Parameters<Toolstack['createDriverDomain']>[0]) {
-    const built = this.toolstack.createDriverDomain(image, DRIVER_FRAMES);
+  private buildDriver(image: Parameters<Toolstack['createDriverDomain']>[0], frames = DRIVER_FRAMES) {
+    const built = this.toolstack.createDriverDomain(image, frames);
     assert(built.ok, () => `frames: too few for the driver domains (${built.ok ? '' : built.detail})`);
     return built.value;
   }

@@ -153,7 +153,7 @@ describe('lifecycle', () => {
     host.run(11n * MS);
     const serials = host.sample().readings.map((r) => r.serial);
     expect(serials).toEqual([1, 3]);
-    expect(host.sample().balance.frames.ownedFrames).toBe(1000 + 3 * 4096);
+    expect(host.sample().balance.frames.ownedFrames).toBe(1000 + 2 * 4096 + 512);
   });
 
   test('L5 a domain whose guest ends keeps its memory, stops executing and counts neither running nor paused', () => {
