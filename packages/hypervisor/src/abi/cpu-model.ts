@@ -53,10 +53,10 @@ export const CPU_MODEL = {
    */
   xenstore: { kickNs: 4_000n, requestNs: 15_000n, perKibNs: 3_000n, nodeNs: 1_000n, watchNs: 6_000n },
   /**
-   * own: giving the CPU to another (yield), and giving it away until something happens (block, poll): there and back.
-   * It is paid whether or not somebody else runs meanwhile.
+   * own: giving the CPU to another (yield), or away until something happens (block, poll), and coming back. It is paid
+   * whether or not somebody else runs meanwhile.
    */
-  yieldNs: 4_000n,
+  yieldNs: 8_000n,
   blockNs: 8_000n,
   /** overhead: changing the vCPU on a pCPU when nobody has paid for it: at the end of a slice, and for a newcomer. */
   contextSwitchNs: 4_000n,
@@ -66,6 +66,8 @@ export const CPU_MODEL = {
   /** overhead: taking a domain down. */
   domainDestroyNs: 150_000n,
   domainDestroyPerFrameNs: 2n,
+  /** onbehalf: a backend that was rung looks at a ring and finds nothing new. */
+  ringLookNs: 8_000n,
   /** onbehalf: block backend, one request in and its completion out. */
   blockRequestNs: 6_000n,
   blockCompletionNs: 4_000n,

@@ -25,6 +25,8 @@ export interface BlockLink {
   closed: boolean;
   ready: boolean;
   held: boolean;
+  /** It has been rung before: the first time is the binding of its channel. */
+  rung?: boolean;
 }
 
 /** What Xen and the toolstack do for this backend: admission and metering. */
@@ -124,7 +126,11 @@ export class BlockBackend {
     for (;;) {
       for (const port of info.takePendingPorts()) {
         const rang = this.links.get(port);
-        if (rang !== undefined) this.enqueue(rang);
+        if (rang === undefined) continue;
+        const isNews = !rang.rung || (!rang.held && rang.ring.requests > 0);
+        rang.rung = true;
+        if (!isNews) yield { do: 'work', ns: CPU_MODEL.ringLookNs, onBehalfOf: rang.domId };
+        else this.enqueue(rang);
       }
       const requestId = this.completed.shift();
       if (requestId !== undefined) {

@@ -183,7 +183,9 @@ export class SocketBackend {
     for (;;) {
       for (const port of info.takePendingPorts()) {
         const rang = this.ports.get(port);
-        if (rang !== undefined) this.enqueue(rang);
+        if (rang === undefined) continue;
+        if (!hasWork(rang)) yield { do: 'work', ns: CPU_MODEL.ringLookNs, onBehalfOf: domIdOf(rang) };
+        this.enqueue(rang);
       }
       const target = this.ready.shift();
       if (target === undefined) {
@@ -266,4 +268,15 @@ export class SocketBackend {
 function chunkWork(domId: number, bytes: number) {
   const ns = CPU_MODEL.socketChunkNs + perKib(CPU_MODEL.socketPerKibNs, bytes);
   return { do: 'work', ns, onBehalfOf: domId } as const;
+}
+
+function domIdOf(target: SocketLink | Connection): number {
+  return target instanceof Connection ? target.link.domId : target.domId;
+}
+
+/** Whether somebody who rang has left something to do; the first ring tells that the channel was bound. */
+function hasWork(target: SocketLink | Connection): boolean {
+  if (!target.rung) return (target.rung = true);
+  if (!(target instanceof Connection)) return target.ring.requests > 0;
+  return !target.link.held && (target.canReceive || target.canSend);
 }

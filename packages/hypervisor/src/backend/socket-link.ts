@@ -17,6 +17,8 @@ export class SocketLink {
   ready = false;
   /** An allowance cannot pay for its bytes. */
   held = false;
+  /** It has been rung before: the first time is the binding of its channel. */
+  rung = false;
   readonly listeners = new Map<number, Listener>();
   readonly connections = new Map<number, Connection>();
   /** Accepted by the guest or waiting in a backlog. */
@@ -38,6 +40,7 @@ export class Connection {
   ready = false;
   reset = false;
   shut = false;
+  rung = false;
   /** The guest's number of it, and both ends of its event channel; 0 while it waits in a backlog. */
   number = 0;
   port = 0;

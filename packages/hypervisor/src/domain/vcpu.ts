@@ -65,6 +65,8 @@ export class Vcpu {
   /** The pCPU that executes it, or -1, and the one that did last. */
   runningOn = -1;
   home = 0;
+  /** A driver domain's: it has worked for others since it last slept. */
+  served = false;
   /** It gave the CPU away by itself, and has paid for coming back. */
   returnPaid = false;
 

@@ -118,9 +118,18 @@ function runToNextExit(machine: Machine, vcpu: Vcpu): void {
   vcpu.entry = undefined;
   vcpu.then = exit.then;
   vcpu.onBehalfOf = exit.onBehalfOf ?? null;
+  if (exit.onBehalfOf !== undefined) vcpu.served = true;
   vcpu.pendingNs = exit.workNs + CPU_MODEL.guestExitNs + vcpu.owedNs;
   vcpu.owedNs = 0n;
   if (exit.then.do === 'yield') vcpu.pendingNs += CPU_MODEL.yieldNs;
-  if (exit.then.do === 'block') vcpu.pendingNs += CPU_MODEL.blockNs;
+  if (exit.then.do === 'block' && !paidByServing(vcpu)) vcpu.pendingNs += CPU_MODEL.blockNs;
   if (exit.then.do === 'hypercall') vcpu.pendingNs += entryCostNs(hypercallNameOf(exit.then.call));
+}
+
+/** What a driver domain does for others costs them its waking and sleeping as well, so that its own sleep is free. */
+function paidByServing(vcpu: Vcpu): boolean {
+  const { served } = vcpu;
+  vcpu.served = false;
+  if (served) vcpu.pendingNs -= CPU_MODEL.guestExitNs;
+  return served;
 }

@@ -51,7 +51,7 @@ function poll({ host, domain, vcpu, spend }: HypercallContext, call: Arguments):
   const timeoutNs = call.signed('timeoutNs');
   const { events } = domain;
   const ports: number[] = [];
-  spend(CPU_MODEL.blockNs + CPU_MODEL.hypercall.sched_op.portNs * BigInt(list.length));
+  spend(CPU_MODEL.hypercall.sched_op.portNs * BigInt(list.length));
   for (let at = 0; at < list.length; at += 1) ports.push(list.integer(at, 0, events.lastPort));
   if (events.shared.isDeliverable(vcpu.id) || ports.some((port) => events.isPending(port))) return 0;
   if (host.sleep(vcpu, timeoutNs === 0n ? null : timeoutNs)) events.startPoll(vcpu.id, ports);

@@ -226,7 +226,7 @@ export class Scheduler {
     }
     const { domain } = vcpu;
     const gone = yields || vcpu.blocked;
-    if (gone) vcpu.returnPaid = vcpu.blocked;
+    if (gone) vcpu.returnPaid = true;
     if (domain.effectiveCap > 0 && this.parking.refill(domain) <= 0n) this.parking.park(domain);
     const over = nowNs >= p.sliceEndNs || (p.giveWayNs !== null && nowNs >= p.giveWayNs);
     if (gone || over || !vcpu.wantsCpu || !this.placement.allows(p, vcpu)) this.schedule(p, gone);
