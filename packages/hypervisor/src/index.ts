@@ -38,3 +38,6 @@ export { coroutineGuest, type GuestEffect, type GuestRoutine } from './guest/cor
 export { IMAGES, type ImageName } from './guest/images.js';
 export { AssertionFailure } from './base/assert.js';
 export { LIMITS } from './limits.js';
+export { EVENT_STATUS, VIRQ } from './abi/event.js';
+export { SHARED_INFO } from './abi/shared-info.js';
+export { maskPort, takePendingPorts, unmaskPort } from './guest/shared-info.js';

@@ -277,6 +277,11 @@ export class EventChannels {
     if (this.polls.size > 0) this.polls.delete(vcpu);
   }
 
+  /** A vCPU that polls with upcalls masked waits for its ports alone. */
+  isWokenByUpcall(vcpu: number): boolean {
+    return !this.polls.has(vcpu) || this.shared.isDeliverable(vcpu);
+  }
+
   isPolling(vcpu: number): boolean {
     return this.polls.has(vcpu);
   }

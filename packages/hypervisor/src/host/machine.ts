@@ -235,9 +235,10 @@ export class Machine {
   kick(domain: Domain, vcpuId: number): void {
     if (domain.destroyed) return;
     const bound = domain.vcpus[vcpuId];
-    const sleeper = bound?.blocked
-      ? bound
-      : domain.vcpus.find((v) => v.blocked && v.online && !domain.events.isPolling(v.id));
+    const sleeper =
+      bound?.blocked && domain.events.isWokenByUpcall(vcpuId)
+        ? bound
+        : domain.vcpus.find((v) => v.blocked && v.online && !domain.events.isPolling(v.id));
     if (sleeper !== undefined) this.wake(sleeper);
   }
 

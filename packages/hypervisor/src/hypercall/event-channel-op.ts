@@ -81,7 +81,7 @@ function portOf(call: Arguments, field: string): number {
 }
 
 function vcpuOf(call: Arguments): number {
-  return call.integerOr('vcpu', 0, { min: 0, max: U32_MAX });
+  return call.integerOr('vcpu', 0, { min: 0, max: U32_MAX, errno: 'ENOENT' });
 }
 
 /** The channels of `dom`: the caller's own, or for a privileged one another's. ESRCH, EPERM. */

@@ -72,8 +72,7 @@ function runstateOf({ host }: HypercallContext, vcpu: Vcpu): HypercallAnswer {
 function bringUp({ host }: HypercallContext, vcpu: Vcpu): HypercallAnswer {
   if (!vcpu.initialised) return -ERRNO.EINVAL;
   if (vcpu.online) return 0;
-  vcpu.online = true;
-  host.sched.refresh(vcpu);
+  host.sched.setOnline(vcpu, true);
   return 0;
 }
 
@@ -84,8 +83,7 @@ function takeDown({ host, domain }: HypercallContext, vcpu: Vcpu): HypercallAnsw
     return 0;
   }
   if (!vcpu.online) return 0;
-  vcpu.online = false;
-  host.sched.refresh(vcpu);
+  host.sched.setOnline(vcpu, false);
   return 0;
 }
 
