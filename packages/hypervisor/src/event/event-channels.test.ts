@@ -59,10 +59,10 @@ describe('ports', () => {
     expect(a.events.statusOf(portA)).toEqual({
       status: EVENT_STATUS.interdomain,
       vcpu: 0,
-      dom: 2,
-      port: portB,
+      remoteDomId: 2,
+      remotePort: portB,
     });
-    expect(b.events.statusOf(portB)).toMatchObject({ dom: 1, port: portA });
+    expect(b.events.statusOf(portB)).toMatchObject({ remoteDomId: 1, remotePort: portA });
   });
 
   test('E2 a port that is bound, waits for another domain, or is none, is not bound to (EINVAL), nothing changes', () => {
@@ -78,7 +78,7 @@ describe('ports', () => {
   test('E3 closing an end leaves the peer waiting for the same domain, untold; it can be bound again', () => {
     const { a, b, portA, portB } = pair();
     expect(a.events.closePort(portA)).toBe(0);
-    expect(b.events.statusOf(portB)).toEqual({ status: EVENT_STATUS.unbound, vcpu: 0, dom: 1 });
+    expect(b.events.statusOf(portB)).toEqual({ status: EVENT_STATUS.unbound, vcpu: 0, remoteDomId: 1 });
     expect(b.kicks).toEqual([]);
     expect(b.events.send(portB)).toBe(0);
     expect(a.take()).toEqual([]);
@@ -129,7 +129,7 @@ describe('ports', () => {
   test('E6 a domain that dies closes every port; peers wait for it in vain, and it opens none (EINVAL)', () => {
     const { a, b, portA, portB } = pair();
     a.events.close();
-    expect(b.events.statusOf(portB)).toMatchObject({ status: EVENT_STATUS.unbound, dom: 1 });
+    expect(b.events.statusOf(portB)).toMatchObject({ status: EVENT_STATUS.unbound, remoteDomId: 1 });
     expect(b.events.send(portB)).toBe(0);
     expect(a.events.statusOf(portA)).toMatchObject({ status: EVENT_STATUS.closed });
     expect([a.events.bindIpi(0), a.events.allocateUnbound(2)]).toEqual([-ERRNO.EINVAL, -ERRNO.EINVAL]);
@@ -141,7 +141,7 @@ describe('ports', () => {
     const unbound = events.allocateUnbound(1);
     const bound = events.bindInterdomain(events, unbound);
     expect(events.closePort(bound)).toBe(0);
-    expect(events.statusOf(unbound)).toMatchObject({ status: EVENT_STATUS.unbound, dom: 1 });
+    expect(events.statusOf(unbound)).toMatchObject({ status: EVENT_STATUS.unbound, remoteDomId: 1 });
     events.bindInterdomain(events, unbound);
     events.close();
     expect(events.openPorts).toBe(0);

@@ -35,8 +35,8 @@ export interface ChannelStatus {
   status: number;
   vcpu: number;
   /** The peer's domain id and port, where there are any. */
-  dom?: number;
-  port?: number;
+  remoteDomId?: number;
+  remotePort?: number;
   irq?: number;
 }
 
@@ -186,13 +186,13 @@ export class EventChannels {
     if (port < 0 || port > this.lastPort) return null;
     const channel = this.channels[port];
     if (channel === undefined || channel.state === 'free') return { status: EVENT_STATUS.closed, vcpu: 0 };
-    const { state, vcpu, remoteDomId: dom, peerPort, irq } = channel;
+    const { state, vcpu, remoteDomId, peerPort: remotePort, irq } = channel;
     const status = EVENT_STATUS[state];
     switch (state) {
       case 'unbound':
-        return { status, vcpu, dom };
+        return { status, vcpu, remoteDomId };
       case 'interdomain':
-        return { status, vcpu, dom, port: peerPort };
+        return { status, vcpu, remoteDomId, remotePort };
       case 'pirq':
       case 'virq':
         return { status, vcpu, irq };

@@ -97,7 +97,7 @@ export class GrantRig {
   ): MapResult {
     const { dom, ref, gfn = 0, readonly = false } = request;
     const flags = request.flags ?? GNTMAP.hostMap | (readonly ? GNTMAP.readonly : 0);
-    return mapGrant(this.scope(domId), { hostAddr: BigInt(gfn) << 12n, flags, ref, dom });
+    return mapGrant(this.scope(domId), { hostAddr: BigInt(gfn) << 12n, flags, ref, domId: dom });
   }
 
   unmap(domId: number, handle: number, gfn: number, devBusAddr = 0n): number {

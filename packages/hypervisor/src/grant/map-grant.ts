@@ -17,7 +17,7 @@ export interface MapRequest {
   hostAddr: bigint;
   flags: number;
   ref: number;
-  dom: number;
+  domId: number;
 }
 
 export interface MapResult {
@@ -50,7 +50,7 @@ export function mapGrant(scope: GrantScope, request: MapRequest): MapResult {
   // A translated domain knows nothing of machine addresses.
   if (caller.space.translated && (kind.device || has(GNTMAP.containsPte)))
     return refused(GNTST.general_error);
-  const granter = scope.tableOf(request.dom);
+  const granter = scope.tableOf(request.domId);
   if (granter === null) return refused(GNTST.bad_domain);
   if (caller.maptrack.full) return refused(GNTST.no_space);
   const grant = granter.pin(request.ref, caller.domId, kind);

@@ -42,7 +42,7 @@ export class GuestGrants {
 
   /** Sets a table up for a guest whose memory Xen translates; the errno or status when it may not. */
   static *setUp(memory: GuestMemory, tableFrames: number): GuestRoutine<GuestGrants | number> {
-    const answered = yield* grantTableOp('setup_table', [{ dom: DOMID_SELF, nrFrames: tableFrames }]);
+    const answered = yield* grantTableOp('setup_table', [{ domId: DOMID_SELF, nrFrames: tableFrames }]);
     if (typeof answered === 'number') return answered;
     const { status, frameList } = answered[0] as GrantResult;
     if (status !== 0) return status;

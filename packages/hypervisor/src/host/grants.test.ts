@@ -71,7 +71,7 @@ describe('grants between running domains', () => {
     start(host, 'mapper', function* (info) {
       const hostAddr = 70n * 4096n;
       const mapped = (yield* grantTableOp('map_grant_ref', [
-        { hostAddr, flags: GNTMAP.hostMap, ref: told.ref, dom: granterId },
+        { hostAddr, flags: GNTMAP.hostMap, ref: told.ref, domId: granterId },
       ])) as GrantResult[];
       seen.push(mapped[0]?.status, [...(info.memory.load(hostAddr, 3) ?? [])]);
       info.memory.store(hostAddr, Uint8Array.of(77));
@@ -99,7 +99,7 @@ describe('grants between running domains', () => {
     const granterId = granter(host, mapperId, told);
     host.run(5n * MS);
     start(host, 'mapper', function* () {
-      const op = { hostAddr: 70n * 4096n, flags: GNTMAP.hostMap, ref: told.ref, dom: granterId };
+      const op = { hostAddr: 70n * 4096n, flags: GNTMAP.hostMap, ref: told.ref, domId: granterId };
       yield* grantTableOp('map_grant_ref', [op]);
     });
     host.run(10n * MS);
@@ -126,7 +126,7 @@ describe('grants between running domains', () => {
     let unmap = false;
     start(host, 'mapper', function* (info) {
       const hostAddr = 70n << 12n;
-      const op = { hostAddr, flags: GNTMAP.hostMap, ref: told.ref, dom: granterId };
+      const op = { hostAddr, flags: GNTMAP.hostMap, ref: told.ref, domId: granterId };
       const [mapped] = (yield* grantTableOp('map_grant_ref', [op])) as GrantResult[];
       while (!unmap) yield { do: 'block', untilNs: info.systemTimeNs() + MS };
       yield* grantTableOp('unmap_grant_ref', [{ hostAddr, handle: mapped?.handle }]);
@@ -164,7 +164,7 @@ describe('grants between running domains', () => {
     host.run(5n * MS);
     let result: unknown;
     start(host, 'sender', function* () {
-      result = yield* grantTableOp('transfer', [{ frame: 5, domid: receiverId, ref: told.ref }]);
+      result = yield* grantTableOp('transfer', [{ frame: 5, domId: receiverId, ref: told.ref }]);
     });
     host.run(10n * MS);
     expect(result).toEqual([{ status: GNTST.okay }]);
@@ -195,17 +195,17 @@ describe('the hypercall', () => {
     const cpuNs = host.sample().readings[0]?.values[0] ?? 0n;
     return { got, domId, host, cpuNs };
   }
-  const self = { dom: DOMID_SELF };
+  const self = { domId: DOMID_SELF };
 
   test('R14 each element has a status of its own; what cannot be read ends the call after those before it', () => {
-    const bad = { hostAddr: 0n, flags: 0, ref: 8, dom: 1 };
+    const bad = { hostAddr: 0n, flags: 0, ref: 8, domId: 1 };
     const poison = {
       get hostAddr(): never {
         throw new Error('gotcha');
       },
     };
     const { got } = answers([
-      call('map_grant_ref', [bad, { ...bad, flags: 2, dom: 99 }]),
+      call('map_grant_ref', [bad, { ...bad, flags: 2, domId: 99 }]),
       call('map_grant_ref', [bad, poison, bad]),
       call('map_grant_ref', [bad, { ...bad, ref: -1 }]),
       call('unmap_grant_ref', [{ hostAddr: 0n, handle: 7 }]),
@@ -249,10 +249,10 @@ describe('the hypercall', () => {
       [
         call('query_size', [self]),
         call('setup_table', [{ ...self, nrFrames: 3 }]),
-        call('query_size', [{ dom: hostOf().list().length + 1 }]),
+        call('query_size', [{ domId: hostOf().list().length + 1 }]),
         call('setup_table', [{ ...self, nrFrames: 4 }]),
-        call('query_size', [{ dom: 1 }]),
-        call('setup_table', [{ dom: 99, nrFrames: 1 }]),
+        call('query_size', [{ domId: 1 }]),
+        call('setup_table', [{ domId: 99, nrFrames: 1 }]),
         call('dump_table', [self]),
       ],
       { maxGrantFrames: 3, memoryFramesMax: 66 },
@@ -266,7 +266,7 @@ describe('the hypercall', () => {
     expect(got[4]).toMatchObject({ results: [{ status: GNTST.permission_denied }] });
     expect(got[5]).toMatchObject({ results: [{ status: GNTST.bad_domain }] });
     expect(got[6]).toEqual(-ERRNO.EPERM);
-    const control = answers([call('query_size', [{ dom: 1 }]), call('dump_table', [self])], {
+    const control = answers([call('query_size', [{ domId: 1 }]), call('dump_table', [self])], {
       privileged: true,
     });
     expect(control.got).toMatchObject([
@@ -286,8 +286,8 @@ describe('the hypercall', () => {
       call('set_version', [{ version: 1 }]),
       call('set_version', [{ version: 2 }]),
       call('set_version', [{ version: 3 }]),
-      call('get_version', [{ dom: 99 }]),
-      call('get_version', [{ dom: 1 }]),
+      call('get_version', [{ domId: 99 }]),
+      call('get_version', [{ domId: 1 }]),
       call('swap_grant_ref', [
         { refA: 8, refB: 9 },
         { refA: 8, refB: 9999 },
@@ -306,8 +306,8 @@ describe('the hypercall', () => {
 
   test('R14 every element costs what the CPU model says, done or refused, and copies their KiB too', () => {
     const copy = {
-      source: { frame: 4, domid: DOMID_SELF, offset: 0 },
-      dest: { frame: 5, domid: DOMID_SELF, offset: 0 },
+      source: { frame: 4, domId: DOMID_SELF, offset: 0 },
+      dest: { frame: 5, domId: DOMID_SELF, offset: 0 },
       len: 2049,
       flags: 0,
     };
@@ -315,7 +315,7 @@ describe('the hypercall', () => {
     expect(answers([call('copy', [copy, copy, copy])]).cpuNs - none).toBe(
       3n * (COST.copyNs + 3n * COST.copyPerKibNs),
     );
-    const bad = { hostAddr: 0n, flags: 0, ref: 8, dom: 1 };
+    const bad = { hostAddr: 0n, flags: 0, ref: 8, domId: 1 };
     expect(answers([call('map_grant_ref', [bad, bad])]).cpuNs - none).toBe(2n * COST.mapNs);
     expect(answers([call('unmap_grant_ref', [{ hostAddr: 0n, handle: 1 }])]).cpuNs - none).toBe(COST.unmapNs);
   });
@@ -332,7 +332,7 @@ describe('the hypercall', () => {
         hostAddr: BigInt(64 + (at % 1_000)) << 12n,
         flags: GNTMAP.hostMap | GNTMAP.readonly,
         ref: told.ref,
-        dom: granterId,
+        domId: granterId,
       }));
       yield call('map_grant_ref', ops);
       answered = true;
@@ -363,11 +363,11 @@ describe('the hypercall', () => {
     start(host, 'attacker', function* () {
       for (let ref = 0; ref < 512; ref += 1) {
         const [mapped] = (yield* grantTableOp('map_grant_ref', [
-          { hostAddr: 70n << 12n, flags: GNTMAP.hostMap, ref, dom: victimId },
+          { hostAddr: 70n << 12n, flags: GNTMAP.hostMap, ref, domId: victimId },
         ])) as GrantResult[];
-        const end = { domid: DOMID_SELF, frame: 5, offset: 0 };
+        const end = { domId: DOMID_SELF, frame: 5, offset: 0 };
         const from = {
-          source: { domid: victimId, ref, offset: 0 },
+          source: { domId: victimId, ref, offset: 0 },
           dest: end,
           len: 8,
           flags: GNTCOPY.sourceGref,

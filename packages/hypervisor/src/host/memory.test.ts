@@ -78,12 +78,12 @@ describe('reservation', () => {
         seen.push(yield* call({ op, cmd: 'decrease_reservation', extents: [3, 4, 4, 5] }));
         seen.push(yield* call({ op, cmd: 'populate_physmap', extents: [3, 4, 80, 81] }));
         seen.push(yield* call({ op, cmd: 'populate_physmap', extents: [3] }));
-        seen.push(yield* call({ op, cmd: 'increase_reservation', count: 1, domain: 9999 }));
+        seen.push(yield* call({ op, cmd: 'increase_reservation', count: 1, domId: 9999 }));
         seen.push(yield* call({ op, cmd: 'increase_reservation', count: 1, order: 10 }));
         seen.push(yield* call({ op, cmd: 'decrease_reservation', extents: 'all' }));
         seen.push(yield* call({ op, cmd: 'decrease_reservation', extents: [5, 'six', 7] }));
         seen.push(yield* call({ op, cmd: 'current_reservation' }));
-        seen.push(yield* call({ op, cmd: 'maximum_reservation', domain: 9999 }));
+        seen.push(yield* call({ op, cmd: 'maximum_reservation', domId: 9999 }));
         seen.push(yield* call({ op, cmd: 'claim_pages', pages: 5 }));
       },
       { memoryFramesMax: 65 },
@@ -161,7 +161,7 @@ describe('reservation', () => {
     const target = build(host, { id: 'target', name: 'target', memoryFramesMax: 100_000 });
     const free = machine.frames.freeFrames - 64;
     const seen: unknown[] = [];
-    const claim = (pages: number) => call({ op: 'memory_op', cmd: 'claim_pages', domain: target, pages });
+    const claim = (pages: number) => call({ op: 'memory_op', cmd: 'claim_pages', domId: target, pages });
     build(host, {
       id: 'control',
       privileged: true,
@@ -318,8 +318,8 @@ describe('page tables by hypercall', () => {
         yield* call({ op: 'mmu_update', requests: [{ ptr: 0n, val: 0n }] }),
         yield* call({ op: 'update_va_mapping', va: 0n, val: 0n }),
         yield* call({ op: 'mmuext_op', ops: [{ cmd: 'pin_l1_table', mfn: 1 }] }),
-        yield* call({ op: 'mmuext_op', foreignDomain: 1, ops: [{ cmd: 'pin_l1_table', mfn: 1 }] }),
-        yield* call({ op: 'mmu_update', foreignDomain: 77, requests: [{ ptr: 0n, val: 0n }] }),
+        yield* call({ op: 'mmuext_op', foreignDomId: 1, ops: [{ cmd: 'pin_l1_table', mfn: 1 }] }),
+        yield* call({ op: 'mmu_update', foreignDomId: 77, requests: [{ ptr: 0n, val: 0n }] }),
         yield* call({ op: 'mmuext_op', ops: [{ cmd: 'dance' }] }),
         yield* call({ op: 'mmu_update', requests: [] }),
       );

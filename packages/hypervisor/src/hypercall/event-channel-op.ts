@@ -26,7 +26,7 @@ const COMMANDS = [
 
 /**
  * `event_channel_op` (public/event_channel.h). Commands that make a port answer its number; `status` answers
- * `{rc, status, vcpu, dom?, port?, irq?}`. Fields are Xen's: `port`, `vcpu`, `virq`, `dom`, `remote_dom`, `remote_port`.
+ * `{rc, status, vcpu, remoteDomId?, remotePort?, irq?}`. Fields are Xen's: `port`, `vcpu`, `virq`, `domId`, `remoteDomId`, `remotePort`.
  */
 export function eventChannelOp(context: HypercallContext, call: Arguments): HypercallAnswer | Continuation {
   const { host, domain, spend } = context;
@@ -39,12 +39,12 @@ export function eventChannelOp(context: HypercallContext, call: Arguments): Hype
     case 'unmask':
       return events.unmask(portOf(call, 'port'));
     case 'alloc_unbound': {
-      const remote = call.integer('remote_dom', 0, U16_MAX);
+      const remote = call.integer('remoteDomId', 0, U16_MAX);
       return target(context, call).allocateUnbound(remote === DOMID_SELF ? domain.identity.domId : remote);
     }
     case 'bind_interdomain': {
-      const remote = domainOf(context, call.integer('remote_dom', 0, U16_MAX)).events;
-      return events.bindInterdomain(remote, portOf(call, 'remote_port'));
+      const remote = domainOf(context, call.integer('remoteDomId', 0, U16_MAX)).events;
+      return events.bindInterdomain(remote, portOf(call, 'remotePort'));
     }
     case 'bind_virq':
       return events.bindVirq(call.integer('virq', 0, U32_MAX), vcpuOf(call));
@@ -86,7 +86,7 @@ function vcpuOf(call: Arguments): number {
 
 /** The channels of `dom`: the caller's own, or for a privileged one another's. ESRCH, EPERM. */
 function target(context: HypercallContext, call: Arguments): EventChannels {
-  const domId = call.integerOr('dom', DOMID_SELF, { min: 0, max: U16_MAX });
+  const domId = call.integerOr('domId', DOMID_SELF, { min: 0, max: U16_MAX });
   const found = domainOf(context, domId);
   if (found !== context.domain && !context.domain.identity.privileged) throw new Fault('EPERM');
   return found.events;

@@ -102,7 +102,7 @@ function map({ context, scope }: Request, element: Arguments): ReturnType<Elemen
       hostAddr: element.unsigned64('hostAddr'),
       flags: element.integer('flags', 0, U32),
       ref: element.integer('ref', 0, U32),
-      dom: element.integer('dom', 0, U16),
+      domId: element.integer('domId', 0, U16),
     }),
   };
 }
@@ -118,7 +118,7 @@ function transfer({ context, scope }: Request, element: Arguments): ReturnType<E
   context.spend(COST.transferNs);
   const status = transferGrant(scope, {
     frame: element.integer('frame', 0, Number.MAX_SAFE_INTEGER),
-    domId: element.integer('domid', 0, U16),
+    domId: element.integer('domId', 0, U16),
     ref: element.integer('ref', 0, U32),
   });
   return { status };
@@ -137,7 +137,7 @@ function copy({ context, scope }: Request, element: Arguments): ReturnType<Eleme
 function copyEnd(end: Arguments, isRef: boolean): CopyEnd {
   return {
     refOrFrame: isRef ? end.integer('ref', 0, U32) : end.integer('frame', 0, Number.MAX_SAFE_INTEGER),
-    domId: end.integer('domid', 0, U16),
+    domId: end.integer('domId', 0, U16),
     offset: end.integer('offset', 0, U16),
   };
 }
@@ -148,7 +148,7 @@ function swap({ context, scope }: Request, element: Arguments): ReturnType<Eleme
 }
 
 function setUpTable(request: Request, element: Arguments): ReturnType<Element> {
-  const table = tableFor(request, element.integer('dom', 0, U16));
+  const table = tableFor(request, element.integer('domId', 0, U16));
   const frames = element.integer('nrFrames', 0, U32);
   if (typeof table === 'number') return { status: table, frameList: [] };
   if (frames > table.maxFrames) return { status: GNTST.general_error, frameList: [] };
@@ -159,7 +159,7 @@ function setUpTable(request: Request, element: Arguments): ReturnType<Element> {
 
 function querySize(request: Request, element: Arguments): ReturnType<Element> {
   request.context.spend(COST.queryNs);
-  const table = tableFor(request, element.integer('dom', 0, U16));
+  const table = tableFor(request, element.integer('domId', 0, U16));
   if (typeof table === 'number') return { status: table, nrFrames: 0, maxNrFrames: 0 };
   return { status: GNTST.okay, nrFrames: table.frameCount, maxNrFrames: table.maxFrames };
 }
@@ -168,14 +168,14 @@ function querySize(request: Request, element: Arguments): ReturnType<Element> {
 function dumpTable(request: Request, element: Arguments): ReturnType<Element> {
   request.context.spend(COST.queryNs);
   if (!request.context.domain.identity.privileged) throw new Fault('EPERM');
-  const table = tableFor(request, element.integer('dom', 0, U16));
+  const table = tableFor(request, element.integer('domId', 0, U16));
   if (typeof table === 'number') return { status: table, grants: [] };
   const grants: unknown[] = [];
   for (const grant of table.activeGrants()) {
     if (grants.length === DUMPED_GRANTS_MAX) break;
     const { ref, userId, gfn, hostReaders, hostWriters, deviceReaders, deviceWriters } = grant;
     const pins = { hostReaders, hostWriters, deviceReaders, deviceWriters };
-    grants.push({ ref, domid: userId, frame: gfn, pins });
+    grants.push({ ref, domId: userId, frame: gfn, pins });
   }
   request.context.spend(COST.queryNs * BigInt(grants.length));
   return { status: GNTST.okay, nrFrames: table.frameCount, inUse: table.activeCount, grants };
@@ -188,7 +188,7 @@ function setVersion(element: Arguments): HypercallAnswer {
 }
 
 function getVersion(request: Request, element: Arguments): HypercallAnswer {
-  const table = tableFor(request, element.integer('dom', 0, U16));
+  const table = tableFor(request, element.integer('domId', 0, U16));
   if (table === GNTST.bad_domain) return -ERRNO.ESRCH;
   return typeof table === 'number' ? -ERRNO.EPERM : { rc: 0, version: 1 };
 }

@@ -193,7 +193,7 @@ function addToPhysmap(domain: Domain, call: Arguments): number {
   return moveInPhysmap(domain.space, domain.space.frames.records.gfn[mfn]! - 1, gpfn);
 }
 
-/** `{ domain, pages }`: the privileged promise memory to a domain before they build it. */
+/** `{ domId, pages }`: the privileged promise memory to a domain before they build it. */
 function claimPages(context: HypercallContext, call: Arguments): number {
   if (!context.domain.identity.privileged) return -ERRNO.EPERM;
   const { identity, space } = subject(context, call);
@@ -202,7 +202,7 @@ function claimPages(context: HypercallContext, call: Arguments): number {
 
 /** The domain a call is about. ESRCH; EPERM for another's, unless privileged. */
 function subject(context: HypercallContext, call: Arguments): Domain {
-  const domId = call.integerOr('domain', DOMID_SELF, { min: 0, max: 0xffff, errno: 'ESRCH' });
+  const domId = call.integerOr('domId', DOMID_SELF, { min: 0, max: 0xffff, errno: 'ESRCH' });
   if (domId === DOMID_SELF || domId === context.domain.identity.domId) return context.domain;
   const domain = context.host.domains.get(domId);
   if (domain === undefined) throw new Fault('ESRCH');

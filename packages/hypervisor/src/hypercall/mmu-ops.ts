@@ -25,7 +25,7 @@ interface Scope {
  */
 export function mmuUpdate(context: HypercallContext, call: Arguments): Continuation {
   const requests = call.list('requests', LIMITS.mmuRequestsMax);
-  const scope = { frameOwner: foreignOf(call, 'foreignDomain'), tableOwner: foreignOf(call, 'tableDomain') };
+  const scope = { frameOwner: foreignOf(call, 'foreignDomId'), tableOwner: foreignOf(call, 'tableDomId') };
   return inChunks(context, requests, scope, (element) => {
     const ptr = element.unsigned64('ptr', 'EINVAL');
     const val = element.unsigned64('val', 'EINVAL');
@@ -39,7 +39,7 @@ export function mmuUpdate(context: HypercallContext, call: Arguments): Continuat
 /** `ops`: a list of `{ cmd, mfn, ... }`, as `mmu_update`. @returns `{ rc, done }`. */
 export function mmuextOp(context: HypercallContext, call: Arguments): Continuation {
   const ops = call.list('ops', LIMITS.mmuRequestsMax);
-  const scope = { frameOwner: foreignOf(call, 'foreignDomain'), tableOwner: DOMID_SELF };
+  const scope = { frameOwner: foreignOf(call, 'foreignDomId'), tableOwner: DOMID_SELF };
   return inChunks(context, ops, scope, (element) => {
     const cmd = element.oneOf('cmd', MMUEXT_COMMANDS, 'ENOSYS');
     const mfn = element.integerOr('mfn', 0, { min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -58,7 +58,7 @@ export function updateVaMapping(context: HypercallContext, call: Arguments): Hyp
   const va = call.unsigned64('va');
   const val = call.unsigned64('val');
   call.integerOr('flags', 0, { min: 0, max: FLUSH_FLAGS_MAX });
-  const owner = ownerOf(context, foreignOf(call, 'domain'));
+  const owner = ownerOf(context, foreignOf(call, 'domId'));
   return whileWalking(context, () =>
     updateAddress(context.domain.space, context.vcpu.id, { va, val, owner: owner.identity.domId }),
   );

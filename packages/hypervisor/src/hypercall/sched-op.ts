@@ -59,7 +59,7 @@ function poll({ host, domain, vcpu, spend }: HypercallContext, call: Arguments):
 }
 
 function shutDownOther({ host, domain }: HypercallContext, call: Arguments): HypercallAnswer {
-  const domId = call.integer('domid', 0, U16_MAX);
+  const domId = call.integer('domId', 0, U16_MAX);
   const reason = call.oneOf('reason', SHUTDOWN_REASONS);
   if (!domain.identity.privileged) return -ERRNO.EPERM;
   if (domId === DOMID_SELF || domId === domain.identity.domId) return -ERRNO.EPERM;

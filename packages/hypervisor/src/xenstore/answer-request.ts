@@ -1,3 +1,4 @@
+import { DOMID_SELF } from '../abi/guest.js';
 import {
   packXsStrings,
   splitXsStrings,
@@ -22,7 +23,6 @@ export interface RequestHost {
 
 type Payload = XsAnswer<Uint8Array>;
 
-const DOMID_SELF = 0x7ff0;
 const DONE: Payload = { ok: true, value: packXsStrings(['OK']) };
 
 /** Requests that only domain 0 may make. Here it is the toolstack, which does not make them through a ring. */

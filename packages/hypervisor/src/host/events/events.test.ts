@@ -23,18 +23,18 @@ describe('event_channel_op', () => {
   test('E1 limits, states and errors as the interface has them', () => {
     const answers = answersTo(
       [
-        channel('alloc_unbound', { dom: DOMID_SELF, remote_dom: DOMID_SELF }),
+        channel('alloc_unbound', { domId: DOMID_SELF, remoteDomId: DOMID_SELF }),
         channel('status', { port: FIRST_PORT }),
-        channel('bind_interdomain', { remote_dom: DOMID_SELF, remote_port: FIRST_PORT }),
+        channel('bind_interdomain', { remoteDomId: DOMID_SELF, remotePort: FIRST_PORT }),
         channel('bind_ipi', { vcpu: 0 }),
         channel('bind_ipi', { vcpu: 7 }),
         channel('close', { port: FIRST_PORT + 1 }),
         channel('close', { port: FIRST_PORT + 1 }),
         channel('status', { port: FIRST_PORT }),
         channel('status', { port: 9_999 }),
-        channel('alloc_unbound', { dom: 999, remote_dom: 1 }),
-        channel('alloc_unbound', { dom: 1, remote_dom: 1 }),
-        channel('bind_interdomain', { remote_dom: 999, remote_port: 1 }),
+        channel('alloc_unbound', { domId: 999, remoteDomId: 1 }),
+        channel('alloc_unbound', { domId: 1, remoteDomId: 1 }),
+        channel('bind_interdomain', { remoteDomId: 999, remotePort: 1 }),
         channel('bind_pirq', { pirq: 3 }),
         channel('set_priority', { port: FIRST_PORT, priority: 3 }),
         channel('bind_virq', { virq: VIRQ.DOM_EXC, vcpu: 0 }),
@@ -45,13 +45,13 @@ describe('event_channel_op', () => {
     );
     expect(answers).toEqual([
       FIRST_PORT,
-      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, dom: expect.any(Number) },
+      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, remoteDomId: expect.any(Number) },
       FIRST_PORT + 1,
       -ERRNO.ENOSPC,
       -ERRNO.ENOENT,
       0,
       -ERRNO.EINVAL,
-      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, dom: expect.any(Number) },
+      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, remoteDomId: expect.any(Number) },
       -ERRNO.EINVAL,
       -ERRNO.ESRCH,
       -ERRNO.EPERM,
@@ -91,12 +91,12 @@ describe('event_channel_op', () => {
   test('E6 a peer that is destroyed leaves an unbound port; sending on goes nowhere and costs the sender', () => {
     const { host, start } = rig();
     const victim = start('victim', function* () {
-      yield channel('alloc_unbound', { remote_dom: victim.domId + 1 });
+      yield channel('alloc_unbound', { remoteDomId: victim.domId + 1 });
       for (;;) yield sleepFor;
     });
     host.run(host.nowNs + MS);
     const { said } = start('sender', function* (_info, say) {
-      const port = yield channel('bind_interdomain', { remote_dom: victim.domId, remote_port: FIRST_PORT });
+      const port = yield channel('bind_interdomain', { remoteDomId: victim.domId, remotePort: FIRST_PORT });
       say(port);
       for (let i = 0; i < 1_000; i += 1) {
         const sent = yield channel('send', { port });
@@ -111,7 +111,7 @@ describe('event_channel_op', () => {
     host.run(host.nowNs + SECOND);
     expect(said).toEqual([
       expect.any(Number),
-      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, dom: victim.domId },
+      { rc: 0, status: EVENT_STATUS.unbound, vcpu: 0, remoteDomId: victim.domId },
     ]);
   });
 });
@@ -171,12 +171,12 @@ describe('events of the host', () => {
       };
     const first = start(
       'first',
-      player((domId) => channel('alloc_unbound', { remote_dom: domId + 1 })),
+      player((domId) => channel('alloc_unbound', { remoteDomId: domId + 1 })),
     );
     host.run(host.nowNs + MS);
     const second = start(
       'second',
-      player(() => channel('bind_interdomain', { remote_dom: first.domId, remote_port: FIRST_PORT })),
+      player(() => channel('bind_interdomain', { remoteDomId: first.domId, remotePort: FIRST_PORT })),
     );
     host.run(10n * SECOND);
     host.sample();
@@ -189,7 +189,7 @@ describe('events of the host', () => {
       'a',
       function* (info, say, vcpu) {
         if (vcpu === 0) {
-          yield channel('alloc_unbound', { remote_dom: domId + 1 });
+          yield channel('alloc_unbound', { remoteDomId: domId + 1 });
           yield { do: 'work', ns: SECOND };
         }
         if (vcpu === 1) yield sched('poll', { ports: [900], timeoutNs: 700n * MS });
@@ -204,7 +204,7 @@ describe('events of the host', () => {
     );
     host.run(host.nowNs + MS);
     start('b', function* (info) {
-      const port = yield channel('bind_interdomain', { remote_dom: domId, remote_port: FIRST_PORT });
+      const port = yield channel('bind_interdomain', { remoteDomId: domId, remotePort: FIRST_PORT });
       info.takePendingPorts();
       yield { do: 'block', untilNs: 300n * MS };
       yield channel('send', { port });

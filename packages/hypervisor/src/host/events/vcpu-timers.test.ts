@@ -37,7 +37,7 @@ describe('sched_op', () => {
     const { said, domId } = start('poller', function* (info, say) {
       const ports: HypercallAnswer[] = [];
       for (let i = 0; i < 2; i += 1)
-        ports.push((yield channel('alloc_unbound', { remote_dom: domId + 1 })) as HypercallAnswer);
+        ports.push((yield channel('alloc_unbound', { remoteDomId: domId + 1 })) as HypercallAnswer);
       info.sharedInfo[SHARED_INFO.upcallMask] = 1;
       yield sched('poll', { ports: [ports[1]], timeoutNs: 100n * MS });
       say(info.systemTimeNs());
@@ -50,7 +50,7 @@ describe('sched_op', () => {
     start('sender', function* (info) {
       const near: unknown[] = [];
       for (const port of [FIRST_PORT, FIRST_PORT + 1])
-        near.push(yield channel('bind_interdomain', { remote_dom: domId, remote_port: port }));
+        near.push(yield channel('bind_interdomain', { remoteDomId: domId, remotePort: port }));
       info.takePendingPorts();
       yield { do: 'block', untilNs: 50n * MS };
       yield channel('send', { port: near[0] });
@@ -93,7 +93,7 @@ describe('sched_op', () => {
       for (;;) yield sleepFor;
     };
     const a = start('a', function* (_info, say) {
-      say(yield sched('remote_shutdown', { domid: 1, reason: 'poweroff' }));
+      say(yield sched('remote_shutdown', { domId: 1, reason: 'poweroff' }));
       say(yield sched('shutdown_code', { reason: 'reboot' }));
       yield sched('shutdown', { reason: 'crash' });
     });
@@ -101,8 +101,8 @@ describe('sched_op', () => {
     const tools = start(
       'tools',
       function* (_info, say) {
-        for (const domid of [DOMID_SELF, 1, 999, b.domId])
-          say(yield sched('remote_shutdown', { domid, reason: 'poweroff' }));
+        for (const domId of [DOMID_SELF, 1, 999, b.domId])
+          say(yield sched('remote_shutdown', { domId, reason: 'poweroff' }));
         for (;;) yield sleepFor;
       },
       { privileged: true },
