@@ -39,5 +39,5 @@ export { IMAGES, type ImageName } from './guest/images.js';
 export { AssertionFailure } from './base/assert.js';
 export { LIMITS } from './limits.js';
 export { EVENT_STATUS, VIRQ } from './abi/event.js';
-export { SHARED_INFO } from './abi/shared-info.js';
-export { maskPort, takePendingPorts, unmaskPort } from './guest/shared-info.js';
+export { SHARED_INFO, type SharedPage } from './abi/shared-info.js';
+export { maskPort, unmaskPort } from './guest/shared-info.js';

@@ -2,6 +2,7 @@ import type { BlockFrontend } from './block.js';
 import type { BootstrapLayout, GuestMemory } from './guest-memory.js';
 import type { Hypercall, HypercallAnswer } from './hypercall.js';
 import type { ShutdownReason } from './power.js';
+import type { SharedPage } from './shared-info.js';
 import type { SocketFrontend } from './sockets.js';
 import type { XenstoreFrontend } from './xs-wire.js';
 
@@ -71,7 +72,7 @@ export interface StartInfo {
    */
   takePendingPorts(vcpu?: number): readonly EventPort[];
   /** The page shared with Xen; see `SHARED_INFO`. It is the same one as long as the domain lives. */
-  readonly sharedInfo: Uint8Array;
+  readonly sharedInfo: SharedPage;
   disks: readonly BlockFrontend[];
   sockets: SocketFrontend;
   xenstore: XenstoreFrontend;

@@ -25,5 +25,11 @@ export const SHARED_INFO = {
   wallClockSecondsHigh: 3084,
 } as const;
 
+/** The page as its guest reaches it, byte by byte: outside of it a load answers 0 and a store does nothing. */
+export interface SharedPage {
+  load(offset: number): number;
+  store(offset: number, byte: number): void;
+}
+
 /** A virtual TSC ticks once in a nanosecond: (ticks << 1) * mul >> 32 is ticks. */
 export const TSC_SCALE = { mul: 0x8000_0000, shift: 1 } as const;

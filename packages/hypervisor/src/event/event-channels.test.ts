@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { EVENT_STATUS, VIRQ } from '../abi/event.js';
 import { ERRNO } from '../abi/errno.js';
-import { maskPort, takePendingPorts, unmaskPort } from '../guest/shared-info.js';
+import { maskPort, sharedPageOf, takePendingPorts, unmaskPort } from '../guest/shared-info.js';
 import { EventChannels } from './event-channels.js';
 import { GlobalVirqs } from './global-virqs.js';
 
@@ -170,7 +170,7 @@ describe('pending, mask and selector', () => {
 
   test('E8 a masked send makes no upcall; unmasking makes one', () => {
     const { a, b, portA, portB } = pair();
-    const page = b.events.shared.bytes;
+    const page = sharedPageOf(b.events.shared.bytes);
     maskPort(page, portB);
     a.events.send(portA);
     expect([b.kicks, b.take()]).toEqual([[], []]);
@@ -206,7 +206,7 @@ describe('pending, mask and selector', () => {
   test('E10 a poll ends when a listed port is pending, masked or not, and for no other', () => {
     const { events, polled } = domainOf(1);
     const [one, two] = [events.bindIpi(0), events.bindIpi(0)];
-    maskPort(events.shared.bytes, two);
+    maskPort(sharedPageOf(events.shared.bytes), two);
     events.startPoll(0, [two]);
     events.send(one);
     expect(polled).toEqual([]);

@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { Prng } from '../base/prng.js';
-import { maskPort, takePendingPorts, takeQueuedPorts, unmaskPort } from '../guest/shared-info.js';
+import {
+  maskPort,
+  sharedPageOf,
+  takePendingPorts,
+  takeQueuedPorts,
+  unmaskPort,
+} from '../guest/shared-info.js';
 import { EventChannels } from './event-channels.js';
 import { EventQueues } from './event-queues.js';
 
@@ -108,13 +114,13 @@ function compare(seed: number, { steps, queued }: { steps: number; queued: boole
     (dom, port) => [eventsOf(dom).send(port), model.send(dom, port)],
     (dom, port) => {
       if (queued || port === 0) return [0, 0];
-      maskPort(eventsOf(dom).shared.bytes, port);
+      maskPort(sharedPageOf(eventsOf(dom).shared.bytes), port);
       model.masked.add(`${dom}:${port}`);
       return [0, 0];
     },
     (dom, port) => {
       if (port === 0 || port > 12) return [0, 0];
-      if (!queued) unmaskPort(eventsOf(dom).shared.bytes, port);
+      if (!queued) unmaskPort(sharedPageOf(eventsOf(dom).shared.bytes), port);
       model.masked.delete(`${dom}:${port}`);
       return [eventsOf(dom).unmask(port), 0];
     },

@@ -1,5 +1,5 @@
 import { EVENT_QUEUE, EVENT_WORD, type EventQueuePages } from '../abi/event.js';
-import { SHARED_INFO } from '../abi/shared-info.js';
+import { SHARED_INFO, type SharedPage } from '../abi/shared-info.js';
 
 const NONE: readonly number[] = [];
 const { vcpuBytes, upcallPending, pendingSelector, eventPending, eventMask } = SHARED_INFO;
@@ -41,17 +41,28 @@ function takeWord(page: Uint8Array, word: number, ports: number[]): void {
 }
 
 /** From now on the port raises no upcall. */
-export function maskPort(page: Uint8Array, port: number): void {
+export function maskPort(page: SharedPage, port: number): void {
   const at = eventMask + (port >> 3);
-  page[at] = (page[at] as number) | (1 << (port & 7));
+  page.store(at, page.load(at) | (1 << (port & 7)));
 }
 
 /** Lets a port through again; true when it is pending, and the guest asks Xen (`unmask`) to raise its upcall. */
-export function unmaskPort(page: Uint8Array, port: number): boolean {
+export function unmaskPort(page: SharedPage, port: number): boolean {
   const at = port >> 3;
   const bit = 1 << (port & 7);
-  page[eventMask + at] = (page[eventMask + at] as number) & ~bit;
-  return ((page[eventPending + at] as number) & bit) !== 0;
+  page.store(eventMask + at, page.load(eventMask + at) & ~bit);
+  return (page.load(eventPending + at) & bit) !== 0;
+}
+
+/** A guest's way to the page: it never holds the bytes themselves, which it could take away from under Xen. */
+export function sharedPageOf(bytes: Uint8Array): SharedPage {
+  const has = (offset: number) => Number.isInteger(offset) && offset >= 0 && offset < SHARED_INFO.bytes;
+  return {
+    load: (offset) => (has(offset) ? (bytes[offset] as number) : 0),
+    store: (offset, byte) => {
+      if (has(offset)) bytes[offset] = byte;
+    },
+  };
 }
 
 /** The same for a domain with event queues: takes the ports of one vCPU's queue in the order they became pending. */

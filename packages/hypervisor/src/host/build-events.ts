@@ -1,9 +1,10 @@
 import { type Answer, answer, ERRNO, type ErrnoName, refuse } from '../abi/errno.js';
 import type { EventPort } from '../abi/guest.js';
+import type { SharedPage } from '../abi/shared-info.js';
 import type { Domain } from '../domain/domain.js';
 import type { Vcpu } from '../domain/vcpu.js';
 import { EventQueues } from '../event/event-queues.js';
-import { takePendingPorts, takeQueuedPorts } from '../guest/shared-info.js';
+import { sharedPageOf, takePendingPorts, takeQueuedPorts } from '../guest/shared-info.js';
 import type { Machine } from './machine.js';
 
 /** The device of a driver domain; its interrupt is a port of this kind. */
@@ -11,7 +12,7 @@ const DEVICE_IRQ = 0;
 
 /** How a guest reads its events. */
 export interface EventReader {
-  readonly sharedInfo: Uint8Array;
+  readonly sharedInfo: SharedPage;
   takePendingPorts(vcpu?: number): readonly EventPort[];
 }
 
@@ -32,14 +33,15 @@ export function buildEvents(machine: Machine, domain: Domain): EventReader {
     claimVirq: (virq) => machine.virqs.claim(virq, events, identity.privileged),
     releaseVirq: (virq) => machine.virqs.release(virq),
   };
-  const sharedInfo = shared.bytes;
+  const { bytes } = shared;
+  const sharedInfo = sharedPageOf(bytes);
   if (!identity.driver) {
-    return { sharedInfo, takePendingPorts: (vcpu) => takePendingPorts(sharedInfo, vcpus.length, vcpu) };
+    return { sharedInfo, takePendingPorts: (vcpu) => takePendingPorts(bytes, vcpus.length, vcpu) };
   }
   const queues = new EventQueues(vcpus.length);
   events.signalBy(queues);
   domain.interruptPort = events.bindPirq(DEVICE_IRQ);
-  return { sharedInfo, takePendingPorts: (vcpu = 0) => takeQueuedPorts(sharedInfo, queues.pages, vcpu) };
+  return { sharedInfo, takePendingPorts: (vcpu = 0) => takeQueuedPorts(bytes, queues.pages, vcpu) };
 }
 
 /** The domain is dying: its channels are closed, its peers wait again, its timers stop. */

@@ -88,6 +88,31 @@ describe('event_channel_op', () => {
     expect(host.list().every((d) => d.driver && d.power === 'running')).toBe(true);
   });
 
+  test('E7 a guest may write anything into its page, and reaches nothing but its page', () => {
+    const { host, start } = rig();
+    const { said } = start('a', function* (info, say) {
+      const { sharedInfo } = info;
+      for (const at of [-1, 4096, 0.5, NaN, 'buffer', 'length'] as number[]) {
+        say(sharedInfo.load(at));
+        sharedInfo.store(at, 1);
+      }
+      const port = (yield channel('bind_ipi')) as number;
+      for (let round = 0; round < 50; round += 1) {
+        for (let at = 0; at < 4096; at += 1) sharedInfo.store(at, (at * 7 + round * 31) & 0xff);
+        yield channel('send', { port });
+        yield channel('unmask', { port });
+        yield { do: 'block', untilNs: info.systemTimeNs() + MS };
+        info.takePendingPorts();
+      }
+      say('done');
+      for (;;) yield { do: 'block', untilNs: info.systemTimeNs() + MS };
+    });
+    host.run(SECOND);
+    host.sample();
+    expect(said).toEqual([0, 0, 0, 0, 0, 0, 'done']);
+    expect(host.list().filter((d) => d.power !== 'running')).toEqual([]);
+  });
+
   test('E6 a peer that is destroyed leaves an unbound port; sending on goes nowhere and costs the sender', () => {
     const { host, start } = rig();
     const victim = start('victim', function* () {
