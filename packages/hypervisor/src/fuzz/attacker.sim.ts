@@ -90,7 +90,7 @@ function touchMemory(info: StartInfo, prng: Prng, maker: CallMaker): void {
   for (let i = 0; i < bytes.length; i += 1) bytes[i] = prng.below(256);
   info.memory.store(address, bytes);
   if (prng.below(2) === 0) maker.writeGrantEntry();
-  if (prng.below(20) === 0) info.sharedInfo[prng.below(4096)] = prng.below(256);
+  if (prng.below(20) === 0) info.sharedInfo.store(prng.below(4096), prng.below(256));
 }
 
 export function holdsSecret(bytes: Uint8Array): boolean {
