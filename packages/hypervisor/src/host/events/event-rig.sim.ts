@@ -5,7 +5,9 @@ import { createMemoryHost } from '../memory-devices.js';
 
 export const MS = 1_000_000n;
 export const SECOND = 1_000n * MS;
-export const START = 10n * MS;
+export const START = 30n * MS;
+/** Long enough for a domain to be built and to make its first calls. */
+export const SETTLE = 20n * MS;
 type Call = Record<string, unknown>;
 
 function call(op: string, cmd: string, fields: Call = {}): GuestEffect {

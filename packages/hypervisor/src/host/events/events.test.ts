@@ -14,6 +14,7 @@ import {
   rig,
   sched,
   SECOND,
+  SETTLE,
   sleepFor,
   type Script,
 } from './event-rig.sim.js';
@@ -119,11 +120,11 @@ describe('event_channel_op', () => {
       yield channel('alloc_unbound', { remoteDomId: victim.domId + 1 });
       for (;;) yield sleepFor;
     });
-    host.run(host.nowNs + MS);
+    host.run(host.nowNs + SETTLE);
     const { said } = start('sender', function* (_info, say) {
       const port = yield channel('bind_interdomain', { remoteDomId: victim.domId, remotePort: FIRST_PORT });
       say(port);
-      for (let i = 0; i < 1_000; i += 1) {
+      for (let i = 0; i < 5_000; i += 1) {
         const sent = yield channel('send', { port });
         if (sent !== 0) say(sent);
       }
@@ -131,7 +132,7 @@ describe('event_channel_op', () => {
       for (;;) yield sleepFor;
     });
     expect(said).toEqual([]);
-    host.run(host.nowNs + 2n * MS);
+    host.run(host.nowNs + SETTLE);
     host.destroyDomain(victim.domId);
     host.run(host.nowNs + SECOND);
     expect(said).toEqual([
@@ -198,7 +199,7 @@ describe('events of the host', () => {
       'first',
       player((domId) => channel('alloc_unbound', { remoteDomId: domId + 1 })),
     );
-    host.run(host.nowNs + MS);
+    host.run(host.nowNs + SETTLE);
     const second = start(
       'second',
       player(() => channel('bind_interdomain', { remoteDomId: first.domId, remotePort: FIRST_PORT })),
@@ -227,7 +228,7 @@ describe('events of the host', () => {
       },
       { vcpus: 3 },
     );
-    host.run(host.nowNs + MS);
+    host.run(host.nowNs + SETTLE);
     start('b', function* (info) {
       const port = yield channel('bind_interdomain', { remoteDomId: domId, remotePort: FIRST_PORT });
       info.takePendingPorts();

@@ -13,6 +13,7 @@ import {
   rig,
   sched,
   SECOND,
+  SETTLE,
   sleepFor,
   timer,
   vcpuOp,
@@ -46,13 +47,13 @@ describe('sched_op', () => {
       say(info.takePendingPorts());
       for (;;) yield sleepFor;
     });
-    host.run(host.nowNs + MS);
+    host.run(host.nowNs + SETTLE);
     start('sender', function* (info) {
       const near: unknown[] = [];
       for (const port of [FIRST_PORT, FIRST_PORT + 1])
         near.push(yield channel('bind_interdomain', { remoteDomId: domId, remotePort: port }));
       info.takePendingPorts();
-      yield { do: 'block', untilNs: 50n * MS };
+      yield { do: 'block', untilNs: 80n * MS };
       yield channel('send', { port: near[0] });
       yield { do: 'block', untilNs: 300n * MS };
       yield channel('send', { port: near[1] });
