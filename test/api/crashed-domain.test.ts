@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { CrashFacts } from '@xenorack/xenoserver';
+import type { CrashFacts, HostEvent } from '@xenorack/xenoserver';
 import { HostEvents } from '../../apps/api/src/hosts/host-events.js';
 import { type Product, startProduct } from '../support/product.js';
 import { until } from '../support/until.js';
@@ -28,7 +28,7 @@ test('a tenant reads in its events how its domain crashed, once, and nobody else
   const { body } = await product.tenant.requestDomain({ name: 'faller', plan_id: 'pln_slice1' });
   expect(await product.tenant.finished(body.operation.id)).toMatchObject({ status: 'succeeded' });
   const { id } = body.domain;
-  const event = {
+  const event: HostEvent = {
     type: 'domain-changed',
     hostId: 'host_1',
     epoch: 1,
@@ -43,7 +43,7 @@ test('a tenant reads in its events how its domain crashed, once, and nobody else
     },
     reason: 'crash',
     utcNs: crash.utcNs,
-  } as const;
+  };
   // Hosts tell a change again when they are not sure that it was heard.
   await product.api.get(HostEvents).emit(event);
   await product.api.get(HostEvents).emit(event);

@@ -31,7 +31,7 @@ afterEach(() => {
   for (const restore of undo.splice(0)) restore();
 });
 
-type Method = (...args: never[]) => unknown;
+type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** Puts another method in the place of one, for one test. */
 function plant(owner: { prototype: object }, name: string, make: (original: Method) => Method): void {
@@ -51,7 +51,7 @@ function skip(owner: { prototype: object }, name: string, nth: number): void {
     owner,
     name,
     (original) =>
-      function (this: unknown, ...args: never[]) {
+      function (this: unknown, ...args: unknown[]) {
         calls += 1;
         return calls % nth === 0 ? undefined : original.apply(this, args);
       },
@@ -165,8 +165,8 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         Timers,
         'set',
         (set) =>
-          function (this: unknown, ...[timer, dueNs]: never[]) {
-            set.call(this, timer, ((dueNs as bigint) + 3n * MS) as never);
+          function (this: unknown, ...[timer, dueNs]: unknown[]) {
+            set.call(this, timer, (dueNs as bigint) + 3n * MS);
           },
       ),
   ],
@@ -179,7 +179,7 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         CpuBooks,
         'settle',
         (settle) =>
-          function (this: unknown, ...[pcpu]: never[]) {
+          function (this: unknown, ...[pcpu]: unknown[]) {
             settle.call(this, pcpu);
             const { books } = pcpu as { books: { ownNs: bigint } };
             if (books.ownNs % 64n === 63n) books.ownNs -= 1n;
@@ -196,7 +196,7 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         Credit,
         'burn',
         (burn) =>
-          function (this: unknown, ...[vcpu]: never[]) {
+          function (this: unknown, ...[vcpu]: unknown[]) {
             const { domain } = vcpu as { domain: { weight: number } };
             const { weight } = domain;
             domain.weight = 256;
@@ -220,7 +220,7 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         AllowanceItem,
         'priceOf',
         (priceOf) =>
-          function (this: unknown, ...args: never[]) {
+          function (this: unknown, ...args: unknown[]) {
             return (priceOf.apply(this, args) as bigint) / 2n;
           },
       ),
@@ -234,7 +234,7 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         Incarnation,
         'add',
         (add) =>
-          function (this: unknown, ...[meter, quantity]: never[]) {
+          function (this: unknown, ...[meter, quantity]: unknown[]) {
             if (meter !== 'net.public.tx.bytes') add.call(this, meter, quantity);
           },
       ),
@@ -254,8 +254,8 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         Arguments,
         'integer',
         () =>
-          function (this: unknown, ...[field]: never[]) {
-            return (this as { structure: Record<string, unknown> }).structure[field];
+          function (this: unknown, ...[field]: unknown[]) {
+            return (this as { structure: Record<string, unknown> }).structure[field as string];
           },
       ),
   ],
@@ -269,8 +269,8 @@ const plants: [family: string, bug: string, hunt: Hunt, break_: () => void][] = 
         EventChannels,
         'closeAny',
         (closeAny) =>
-          function (this: unknown, ...[port]: never[]) {
-            const channel = (this as { channels: { state: string }[] }).channels[port];
+          function (this: unknown, ...[port]: unknown[]) {
+            const channel = (this as { channels: { state: string }[] }).channels[port as number];
             if (channel?.state === 'interdomain') channel.state = 'ipi';
             closeAny.call(this, port);
           },
