@@ -12,25 +12,25 @@
 export const CPU_MODEL = {
   version: 2,
   /** own: the least any guest pays for leaving the CPU once, so that no exit is free. */
-  guestExitNs: 3_000n,
+  guestExitNs: 6_000n,
   /** own: entering and leaving Xen, for any hypercall, an unknown one included. */
-  hypercallEntryNs: 2_000n,
+  hypercallEntryNs: 1_500n,
   hypercall: {
     /** `updateNs`: one request of the list, checked, validated and written. */
-    mmu_update: { callNs: 1_000n, updateNs: 5_000n },
-    update_va_mapping: { callNs: 6_000n },
+    mmu_update: { callNs: 1_000n, updateNs: 1_500n },
+    update_va_mapping: { callNs: 5_000n },
     /** `entryNs`: one entry of a table that is validated by a pin, or let go of by the last unpin. */
-    mmuext_op: { callNs: 1_000n, opNs: 4_000n, entryNs: 1_000n },
+    mmuext_op: { callNs: 1_000n, opNs: 4_000n, entryNs: 4_500n },
     /** `extentNs`: one extent of the list; `frameNs`: one frame given, taken or exchanged. */
-    memory_op: { callNs: 2_000n, extentNs: 2_000n, frameNs: 2_000n },
+    memory_op: { callNs: 2_000n, extentNs: 1_200n, frameNs: 1_200n },
     /** `sendNs`: what a send costs beyond the call: the peer's bits are set and its vCPU is woken. */
-    event_channel_op: { callNs: 1_500n, sendNs: 2_000n },
+    event_channel_op: { callNs: 1_000n, sendNs: 1_500n },
     grant_table_op: {
       callNs: 1_000n,
       mapNs: 6_000n,
-      unmapNs: 5_000n,
-      copyNs: 6_000n,
-      copyPerKibNs: 300n,
+      unmapNs: 5_500n,
+      copyNs: 3_000n,
+      copyPerKibNs: 200n,
       transferNs: 8_000n,
       /** `setup_table`: one frame of the table. */
       frameNs: 1_000n,
@@ -38,12 +38,12 @@ export const CPU_MODEL = {
     },
     /** `portNs`: one port of a poll. */
     sched_op: { callNs: 1_500n, portNs: 500n },
-    vcpu_op: { callNs: 2_000n },
+    vcpu_op: { callNs: 3_000n },
     set_timer_op: { callNs: 3_000n },
-    xen_version: { callNs: 1_000n },
+    xen_version: { callNs: 1_500n },
     /** `entryNs`: one call of the list, before what that call costs (its entry into Xen is saved). */
-    multicall: { callNs: 1_000n, entryNs: 1_000n },
-    console_io: { callNs: 2_000n, perKibNs: 2_000n },
+    multicall: { callNs: 2_000n, entryNs: 4_000n },
+    console_io: { callNs: 6_000n, perKibNs: 3_000n },
     domctl: { callNs: 4_000n },
     sysctl: { callNs: 4_000n },
   },
@@ -57,17 +57,20 @@ export const CPU_MODEL = {
    * whether or not somebody else runs meanwhile.
    */
   yieldNs: 8_000n,
-  blockNs: 8_000n,
+  blockNs: 14_000n,
   /** overhead: changing the vCPU on a pCPU when nobody has paid for it: at the end of a slice, and for a newcomer. */
   contextSwitchNs: 4_000n,
-  /** overhead: building a domain. */
-  domainBuildNs: 400_000n,
+  /**
+   * overhead: Xen's part of building a domain. What the toolstack does beside it (xenstore, booting the image) is not a
+   * pCPU's work, as in Xen, and takes a few times as long on the real machine.
+   */
+  domainBuildNs: 200_000n,
   domainBuildPerFrameNs: 2n,
   /** overhead: taking a domain down. */
-  domainDestroyNs: 150_000n,
+  domainDestroyNs: 100_000n,
   domainDestroyPerFrameNs: 2n,
   /** onbehalf: a backend that was rung looks at a ring and finds nothing new. */
-  ringLookNs: 8_000n,
+  ringLookNs: 16_000n,
   /** onbehalf: block backend, one request in and its completion out. */
   blockRequestNs: 6_000n,
   blockCompletionNs: 4_000n,

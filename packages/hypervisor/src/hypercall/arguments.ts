@@ -81,7 +81,10 @@ export class Arguments {
     try {
       if (!(value instanceof Uint8Array)) throw new Fault('EFAULT');
       if (value.length > lengthMax) throw new Fault('E2BIG');
-      return Uint8Array.from(value);
+      // Neither an iterator nor an index of the guest's own can go on for ever here; a length that lies is a fault.
+      const copied = new Uint8Array(value.length);
+      copied.set(value);
+      return copied;
     } catch (thrown) {
       throw thrown instanceof Fault ? thrown : new Fault('EFAULT');
     }
