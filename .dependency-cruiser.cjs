@@ -90,7 +90,7 @@ const sources = {
   accounting: 'packages/accounting/src',
   api: 'apps/api/src',
 };
-const tests = '[.](test|bench|sim)[.]ts$';
+const tests = '[.](test|bench|sim|fixture)[.]ts$';
 
 function closed(table) {
   const reach = (name, seen = new Set()) => {

@@ -53,7 +53,7 @@ const pureGlobals = [
 ];
 
 const pureFiles = ['packages/hypervisor/src/**/*.ts', 'packages/accounting/src/**/*.ts'];
-const testFiles = ['**/*.test.ts', '**/*.sim.ts', '**/*.test.tsx', 'test/**/*.ts'];
+const testFiles = ['**/*.test.ts', '**/*.sim.ts', '**/*.fixture.ts', '**/*.test.tsx', 'test/**/*.ts'];
 const nextFiles = [
   'apps/dashboard/src/app/**/{page,layout,loading,error,not-found,template,default,global-error}.tsx',
   'apps/dashboard/src/app/**/{icon,opengraph-image,manifest,robots,sitemap}.{ts,tsx}',
