@@ -23,6 +23,8 @@ const hypervisor = {
   guest: ['base', 'limits', 'abi', 'ring'],
   backend: ['base', 'limits', 'abi', 'ring', 'guest'],
   host: [...hypervisorGround, ...hypervisorPrivileged, 'hypercall', 'ring', 'guest', 'backend'],
+  // Test code only.
+  fuzz: [...hypervisorGround, ...hypervisorPrivileged, 'hypercall', 'ring', 'guest', 'backend', 'host'],
   migrate: [...hypervisorGround, 'time', 'memory', 'meter', 'domain', 'host'],
 };
 

@@ -279,6 +279,7 @@ export class XenoServer {
       frames,
       xenFrames,
       seed: this.folder.state.epoch,
+      wallClockAtBootNs: this.bootUtcNs,
       devices: { disk, uplink },
     };
   }
