@@ -65,3 +65,21 @@ export function sharesOver(host, spanS) {
   host.drainEvents();
   return new Map([...metersOf(host)].map(([id, after]) => [id, (after - (before.get(id) ?? 0)) / spanS]));
 }
+
+/** A guest that really computes, in units that it counts and pays for. */
+export function computes(counted = { units: 0 }) {
+  return guest('computes', function* () {
+    for (;;) {
+      computeUnit();
+      counted.units += 1;
+      yield { do: 'work', ns: 200_000 };
+    }
+  });
+}
+
+/** About 50 us of real work, which is what a unit of 200 us of a nominal pCPU stands for. */
+function computeUnit() {
+  let x = 1;
+  for (let i = 0; i < 40_000; i += 1) x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) + i;
+  return x;
+}
