@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GuestImage } from '../abi/guest.js';
+import { coroutineGuest } from '../guest/coroutine.js';
 import { IMAGES } from '../guest/images.js';
 import type { Host } from '../host/host.js';
 import type { DomainConfig } from '../host/domain-config.js';
@@ -136,6 +137,68 @@ describe('scheduler', () => {
     });
     expect(Math.abs((counts[1]?.slices ?? 0) - (counts[0]?.slices ?? 0))).toBeLessThan(10);
     expect(Math.abs((counts[1]?.exits ?? 0) - (counts[0]?.exits ?? 0))).toBeLessThan(20);
+  });
+
+  test('S7 with 2,000 runnable domains instead of 10 the machine takes as many steps per slice', () => {
+    const perSlice = [10, 2000].map((runnable) => {
+      const host = hostOf(2);
+      for (let i = 0; i < runnable; i += 1) start(host, `busy${i}`, IMAGES.busy);
+      host.run(2n * SECOND);
+      const before = host.stats();
+      host.run(22n * SECOND);
+      const after = host.stats();
+      return (after.guestExits - before.guestExits) / (after.slices - before.slices);
+    });
+    expect(perSlice[1]).toBeLessThanOrEqual((perSlice[0] as number) + 1);
+  });
+
+  test('S12 a yield lets any other that waits go first, and who stops yielding has its share again', () => {
+    const host = hostOf(1);
+    let yielding = true;
+    const image: GuestImage = {
+      name: 'yields',
+      boot: () => ({
+        run: () =>
+          yielding ? { workNs: 0n, then: { do: 'yield' } } : { workNs: 1_000_000n, then: { do: 'continue' } },
+      }),
+    };
+    start(host, 'yields', image);
+    start(host, 'other', IMAGES.busy);
+    host.run(5n * SECOND);
+    expect(cpuOf(host, 'other') / 5e9).toBeGreaterThan(0.99);
+    yielding = false;
+    const before = cpuOf(host, 'yields');
+    host.run(15n * SECOND);
+    expect(Math.abs((cpuOf(host, 'yields') - before) / 5e9 - 1)).toBeLessThan(0.04);
+  });
+
+  test('S13 a vCPU that is off line does not execute, is offline meanwhile and shares again when it is back', () => {
+    const host = hostOf(1);
+    const image: GuestImage = {
+      name: 'hotplug',
+      boot: (info) =>
+        coroutineGuest(function* (vcpu) {
+          if (vcpu === 0) {
+            for (const cmd of ['down', 'up'] as const) {
+              yield { do: 'hypercall', call: { op: 'vcpu_op', cmd, vcpu: 1 } };
+              yield { do: 'block', untilNs: info.systemTimeNs() + 10n * SECOND };
+            }
+            for (;;) yield { do: 'block' };
+          }
+          for (;;) yield { do: 'work', ns: 1_000_000 };
+        }),
+    };
+    start(host, 'hotplug', image, { vcpus: 2 });
+    start(host, 'other', IMAGES.busy);
+    host.run(10n * SECOND);
+    expect(cpuOf(host, 'other') / 10e9).toBeGreaterThan(0.99);
+    expect(Number(meter(host, 'hotplug', 14)) / 10e9).toBeGreaterThan(0.99);
+    const before = cpuOf(host, 'hotplug');
+    host.run(11n * SECOND);
+    const back = cpuOf(host, 'hotplug');
+    host.run(21n * SECOND);
+    expect(back).toBeGreaterThan(before);
+    expect(Math.abs((cpuOf(host, 'hotplug') - back) / 5e9 - 1)).toBeLessThan(0.04);
   });
 });
 
