@@ -69,6 +69,47 @@ function frameAt(info: StartInfo, gfn: number): number {
   return new DataView(bytes.buffer).getUint32(0, true);
 }
 
+/** Every object that can be reached from `from` by properties, with the way to it. */
+function reachable(from: object): Map<object, string> {
+  const found = new Map<object, string>([[from, 'info']]);
+  for (const [object, way] of found) {
+    const values = object instanceof Map || object instanceof Set ? [...object.values()] : [];
+    for (const key of Reflect.ownKeys(object)) {
+      const { value } = Reflect.getOwnPropertyDescriptor(object, key) as PropertyDescriptor;
+      values.push(value);
+      if (typeof value === 'object' && value !== null && !found.has(value))
+        found.set(value as object, `${way}.${String(key)}`);
+    }
+    for (const value of values)
+      if (typeof value === 'object' && value !== null && !found.has(value as object))
+        found.set(value as object, `${way}[]`);
+  }
+  return found;
+}
+
+describe('what a guest holds', () => {
+  test('F9 nothing it is given leads to frames, domains, pCPUs or anything else of the host', () => {
+    let info: StartInfo | null = null;
+    const { host } = rig();
+    expect(host.openVolume({ id: 'v', sizeBytes: 1n << 20n }).ok).toBe(true);
+    build(host, {
+      volumes: [{ volumeId: 'v' }],
+      image: script(function* (given) {
+        info = given;
+        given.memory.store(0, Uint8Array.of(1));
+        yield { do: 'block' };
+      }),
+    });
+    host.run(MS_NS);
+    const ways = [...reachable(info as unknown as StartInfo)].map(
+      ([o, way]) => `${way}: ${o.constructor?.name}`,
+    );
+    const hosts =
+      /: (Machine|Host|Domain|Vcpu|FrameTable|FrameRecords|AddressSpace|Scheduler|EventChannels|.*Backend|.*Server|Toolstack|Devices)$/;
+    expect(ways.filter((way) => hosts.test(way))).toEqual([]);
+  });
+});
+
 describe('reservation', () => {
   test('F12 reservation calls answer how many extents they did, never an errno', () => {
     const seen: unknown[] = [];

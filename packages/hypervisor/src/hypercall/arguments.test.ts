@@ -96,4 +96,19 @@ describe('copying in', () => {
     expect([...copied]).toEqual([1, 2, 3]);
     expect(errnoOf(() => new Arguments({ bytes }).bytes('bytes', 2))).toBe('E2BIG');
   });
+
+  test('H1 bytes that lie about their length are EFAULT, and none of their elements is read', () => {
+    const read: PropertyKey[] = [];
+    const lying = new Proxy(Object.create(Uint8Array.prototype) as Uint8Array, {
+      get: (_target, key) => {
+        read.push(key);
+        return key !== 'length' ? 7 : read.length === 1 ? 4 : 1_000_000;
+      },
+    });
+    expect(errnoOf(() => new Arguments({ bytes: lying }).bytes('bytes', 4))).toBe('EFAULT');
+    expect(read).toEqual([]);
+    const bytes = Object.defineProperty(Uint8Array.of(1, 2, 3), 'length', { get: () => 1 });
+    expect(errnoOf(() => new Arguments({ bytes }).bytes('bytes', 2))).toBe('E2BIG');
+    expect(errnoOf(() => new Arguments({ bytes: new Uint16Array(1) }).bytes('bytes', 2))).toBe('EFAULT');
+  });
 });

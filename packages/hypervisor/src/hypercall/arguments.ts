@@ -1,4 +1,5 @@
 import { ERRNO, type ErrnoName } from '../abi/errno.js';
+import { copyBytes } from '../base/copy-bytes.js';
 import { LIMITS } from '../limits.js';
 
 /** Ends a hypercall with an errno; the dispatcher catches it, nobody else does. */
@@ -77,17 +78,10 @@ export class Arguments {
 
   /** A copy of the bytes. */
   bytes(field: string, lengthMax: number): Uint8Array {
-    const value = this.read(field);
-    try {
-      if (!(value instanceof Uint8Array)) throw new Fault('EFAULT');
-      if (value.length > lengthMax) throw new Fault('E2BIG');
-      // Neither an iterator nor an index of the guest's own can go on for ever here; a length that lies is a fault.
-      const copied = new Uint8Array(value.length);
-      copied.set(value);
-      return copied;
-    } catch (thrown) {
-      throw thrown instanceof Fault ? thrown : new Fault('EFAULT');
-    }
+    const copied = copyBytes(this.read(field), lengthMax);
+    if (copied === 'none') throw new Fault('EFAULT');
+    if (copied === 'long') throw new Fault('E2BIG');
+    return copied;
   }
 
   /** How many elements a list has; longer ones are `errno` (E2BIG). The elements are read by `element`. */
