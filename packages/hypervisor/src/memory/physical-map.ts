@@ -11,6 +11,9 @@ export class PhysicalMap {
   private slots: Uint32Array;
   /** One above the highest slot that was ever filled. */
   private end: number;
+  /** What the last search found filled: no slot from `searchedFrom` to before `searchedTo` is empty. */
+  private searchedFrom = 0;
+  private searchedTo = 0;
 
   constructor(initialFrames: Uint32Array) {
     this.slots = initialFrames.slice();
@@ -52,28 +55,35 @@ export class PhysicalMap {
 
   /** Empties a slot of the domain's own. */
   removeOwn(gfn: number): void {
-    if (this.ownAt(gfn) !== null) this.slots[gfn] = NOTHING;
+    if (this.ownAt(gfn) !== null) this.empty(gfn);
   }
 
   unmapGrant(gfn: number): void {
-    if (this.grantAt(gfn) !== null) this.slots[gfn] = NOTHING;
+    if (this.grantAt(gfn) !== null) this.empty(gfn);
   }
 
-  /** The first empty slot from `from` on and below `below`. */
+  /** The first empty slot from `from` on and below `below`; what a search found filled the next one passes over. */
   firstFree(from: number, below: number): number | null {
-    for (let gfn = from; gfn < below; gfn += 1) if (this.isEmpty(gfn)) return gfn;
-    return null;
+    const known = this.searchedFrom <= from && from < this.searchedTo;
+    let gfn = known ? this.searchedTo : from;
+    while (gfn < below && !this.isEmpty(gfn)) gfn += 1;
+    if (!known) this.searchedFrom = from;
+    this.searchedTo = gfn;
+    return gfn < below ? gfn : null;
   }
 
-  /** The highest guest frame number in use; -1 when there is none. */
+  /**
+   * The highest guest frame number that was ever in use; -1 when none was. It never falls, as Xen's `max_mapped_pfn`:
+   * looking for the highest one left would cost a walk over the whole map, for one cheap call.
+   */
   get highest(): number {
-    while (this.end > 0 && this.isEmpty(this.end - 1)) this.end -= 1;
     return this.end - 1;
   }
 
   clear(): void {
     this.slots = new Uint32Array(0);
     this.end = 0;
+    this.searchedTo = 0;
   }
 
   /** Every filled slot, for the audit. */
@@ -82,6 +92,11 @@ export class PhysicalMap {
       const slot = this.slots[gfn]!;
       if (slot !== NOTHING) yield { gfn, mfn: slot & MFN, grant: slot >= GRANT };
     }
+  }
+
+  private empty(gfn: number): void {
+    this.slots[gfn] = NOTHING;
+    if (gfn < this.searchedTo) this.searchedTo = gfn;
   }
 
   private fill(gfn: number, slot: number): boolean {
