@@ -1,5 +1,5 @@
 import type { GuestThen } from '../abi/guest.js';
-import type { HypercallAnswer } from '../abi/hypercall.js';
+import type { HypercallAnswer, HypercallName } from '../abi/hypercall.js';
 import type { Timer } from '../time/timers.js';
 import type { Domain } from './domain.js';
 import { HypercallTrail } from './hypercall-trail.js';
@@ -24,6 +24,8 @@ export class Vcpu {
   onBehalfOf: number | null = null;
   then: GuestThen = { do: 'continue' };
   entry: HypercallAnswer | undefined = undefined;
+  /** The name of the hypercall that `then` makes, read when it was priced. */
+  calling: HypercallName | null = null;
   /** A hypercall under way: done in part, or done and not yet paid for. */
   hypercall: PendingHypercall | null = null;
   readonly trail = new HypercallTrail();

@@ -65,7 +65,7 @@ function beginHypercall(machine: Machine, vcpu: Vcpu, call: unknown): boolean {
       spentNs += costNs;
     },
   };
-  const begun = dispatchHypercall(context, hypercallNameOf(call), call);
+  const begun = dispatchHypercall(context, vcpu.calling, call);
   const charge = () => {
     vcpu.pendingNs += spentNs;
     spentNs = 0n;
@@ -123,7 +123,9 @@ function runToNextExit(machine: Machine, vcpu: Vcpu): void {
   vcpu.owedNs = 0n;
   if (exit.then.do === 'yield') vcpu.pendingNs += CPU_MODEL.yieldNs;
   if (exit.then.do === 'block' && !paidByServing(vcpu)) vcpu.pendingNs += CPU_MODEL.blockNs;
-  if (exit.then.do === 'hypercall') vcpu.pendingNs += entryCostNs(hypercallNameOf(exit.then.call));
+  if (exit.then.do !== 'hypercall') return;
+  vcpu.calling = hypercallNameOf(exit.then.call);
+  vcpu.pendingNs += entryCostNs(vcpu.calling);
 }
 
 /** What a driver domain does for others costs them its waking and sleeping as well, so that its own sleep is free. */

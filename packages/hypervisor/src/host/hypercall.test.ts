@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CPU_MODEL } from '../abi/cpu-model.js';
-import type { GuestImage } from '../abi/guest.js';
+import { DOMID_SELF, type GuestImage } from '../abi/guest.js';
 import { ERRNO } from '../abi/errno.js';
 import { type Hypercall, type HypercallAnswer, HYPERCALL_NUMBERS, returnCode } from '../abi/hypercall.js';
 import { coroutineGuest, type GuestEffect } from '../guest/coroutine.js';
@@ -60,6 +60,59 @@ describe('the way into Xen', () => {
       if (name !== 'xen_version') expect([name, answer]).toEqual([name, expect.any(Number)]);
       expect([name, answer]).not.toEqual([name, undefined]);
     }
+  });
+
+  test('H1 each field of a call is read once, its name included', () => {
+    const reads = new Map<string, number>();
+    const watched = (object: object, name: string): unknown =>
+      new Proxy(object, {
+        get: (target, key) => {
+          const field = `${name}.${String(key)}`;
+          reads.set(field, (reads.get(field) ?? 0) + 1);
+          const value: unknown = Reflect.get(target, key);
+          return typeof value === 'object' && value !== null ? watched(value, field) : value;
+        },
+      });
+    const end = { ref: 1, frame: 1, domId: DOMID_SELF, offset: 0 };
+    const grant = { hostAddr: 0n, devBusAddr: 0n, handle: 0, flags: 0, ref: 8, domId: 1, frame: 5, len: 8 };
+    const calls = [
+      version,
+      { op: 'mmuext_op', ops: [{ cmd: 'invlpg_local', mfn: 1, source: 2, entries: 0, address: 4096n }] },
+      { op: 'mmu_update', requests: [{ ptr: 0n, val: 0n }] },
+      { op: 'update_va_mapping', va: 0n, val: 0n, flags: 0 },
+      ...['map_grant_ref', 'unmap_grant_ref', 'transfer', 'copy', 'swap_grant_ref'].map((cmd) => ({
+        op: 'grant_table_op',
+        cmd,
+        ops: [{ ...grant, source: end, dest: end, refA: 1, refB: 2 }],
+      })),
+      { op: 'memory_op', cmd: 'exchange', order: 0, outOrder: 0, extents: [3], outExtents: [3] },
+      { op: 'memory_op', cmd: 'populate_physmap', order: 0, extents: [3] },
+      { op: 'event_channel_op', cmd: 'bind_interdomain', remoteDomId: 1, remotePort: 1 },
+      { op: 'sched_op', cmd: 'poll', ports: [1], timeoutNs: 1n },
+      { op: 'vcpu_op', cmd: 'set_singleshot_timer', vcpu: 0, timeoutNs: 1n, future: true },
+    ];
+    for (const batch of [calls, [{ op: 'multicall', calls }]]) {
+      const { answers } = answersTo(batch.map((call, at) => watched(call, `${batch.length}:${at}`)));
+      expect(answers).toHaveLength(batch.length);
+    }
+    expect(reads.size).toBeGreaterThan(100);
+    expect([...reads].filter(([, times]) => times > 1)).toEqual([]);
+  });
+
+  test('H4 a call that changes its name after it was priced is the one that was priced', () => {
+    const { callNs } = CPU_MODEL.hypercall.xen_version;
+    let reads = 0;
+    const turncoat = {
+      cmd: 'write',
+      bytes: Uint8Array.of(65),
+      get op() {
+        reads += 1;
+        return reads === 1 ? 'xen_version' : 'console_io';
+      },
+    };
+    const { answers, cpuNs } = answersTo([turncoat]);
+    expect(answers).toEqual([-ERRNO.ENOSYS]);
+    expect(cpuNs - answersTo([]).cpuNs).toBe(entryNs + callNs);
   });
 
   test('H3 a multicall answers each call on its own, in order, and one that fails does not stop the rest', () => {

@@ -53,7 +53,7 @@ describe('copying in', () => {
   test('H1 what throws while it is read is EFAULT, in a structure, a list and bytes alike', () => {
     const call = new Arguments(throwing);
     expect(errnoOf(() => call.integer('a', 0, 1))).toBe('EFAULT');
-    expect(errnoOf(() => call.has('a'))).toBe('EFAULT');
+    expect(errnoOf(() => call.flag('a'))).toBe('EFAULT');
     const { proxy, revoke } = Proxy.revocable([], {});
     revoke();
     expect(errnoOf(() => new Arguments({ list: proxy }).list('list', 4))).toBe('EFAULT');

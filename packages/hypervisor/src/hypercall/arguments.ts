@@ -43,18 +43,18 @@ export class Arguments {
 
   /** An unsigned 64-bit value, from a bigint or a whole number. */
   unsigned64(field: string, errno: ErrnoName = 'EINVAL'): bigint {
-    const value = this.signed(field, errno);
-    if (value < 0n || value > U64_MAX) throw new Fault(errno);
-    return value;
+    return checkedUnsigned(this.read(field), errno);
+  }
+
+  /** Like `unsigned64`, with a value for an absent field. */
+  unsigned64Or(field: string, absent: bigint): bigint {
+    const value = this.read(field);
+    return value === undefined ? absent : checkedUnsigned(value, 'EINVAL');
   }
 
   /** A signed 64-bit value, from a bigint or a whole number. */
   signed(field: string, errno: ErrnoName = 'EINVAL'): bigint {
-    const value = this.read(field);
-    const wide = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
-    if (typeof wide !== 'bigint') throw new Fault('EFAULT');
-    if (wide > U64_MAX || wide < -U64_MAX) throw new Fault(errno);
-    return wide;
+    return checkedSigned(this.read(field), errno);
   }
 
   text(field: string, charactersMax: number): string {
@@ -92,10 +92,6 @@ export class Arguments {
   /** A structure within this one. */
   inner(field: string): Arguments {
     return new Arguments(this.read(field));
-  }
-
-  has(field: string): boolean {
-    return this.read(field) !== undefined;
   }
 
   private read(field: string): unknown {
@@ -152,6 +148,19 @@ export class ArgumentList {
       throw new Fault('EFAULT');
     }
   }
+}
+
+function checkedUnsigned(value: unknown, errno: ErrnoName): bigint {
+  const wide = checkedSigned(value, errno);
+  if (wide < 0n) throw new Fault(errno);
+  return wide;
+}
+
+function checkedSigned(value: unknown, errno: ErrnoName): bigint {
+  const wide = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof wide !== 'bigint') throw new Fault('EFAULT');
+  if (wide > U64_MAX || wide < -U64_MAX) throw new Fault(errno);
+  return wide;
 }
 
 function checkedInteger(value: unknown, range: { min: number; max: number; errno: ErrnoName }): number {

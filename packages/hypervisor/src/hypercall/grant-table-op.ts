@@ -109,7 +109,7 @@ function map({ context, scope }: Request, element: Arguments): ReturnType<Elemen
 
 function unmap({ context, scope }: Request, element: Arguments): ReturnType<Element> {
   context.spend(COST.unmapNs);
-  const devBusAddr = element.has('devBusAddr') ? element.unsigned64('devBusAddr') : 0n;
+  const devBusAddr = element.unsigned64Or('devBusAddr', 0n);
   const hostAddr = element.unsigned64('hostAddr');
   return { status: unmapGrant(scope, { hostAddr, devBusAddr, handle: element.integer('handle', 0, U32) }) };
 }

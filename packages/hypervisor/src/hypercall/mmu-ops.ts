@@ -45,7 +45,7 @@ export function mmuextOp(context: HypercallContext, call: Arguments): Continuati
     const mfn = element.integerOr('mfn', 0, { min: 0, max: Number.MAX_SAFE_INTEGER });
     const source = element.integerOr('source', 0, { min: 0, max: Number.MAX_SAFE_INTEGER });
     const entries = element.integerOr('entries', 0, { min: 0, max: 0xffff_ffff });
-    const address = element.has('address') ? element.unsigned64('address') : 0n;
+    const address = element.unsigned64Or('address', 0n);
     const owner = ownerOf(context, scope.frameOwner);
     context.spend(CPU_MODEL.hypercall.mmuext_op.opNs);
     const caller = { space: context.domain.space, vcpu: context.vcpu.id };
