@@ -62,4 +62,20 @@ describe('asking a guest to end', () => {
     expect(host.requestShutdown(1)).toMatchObject({ errno: 'ESRCH' });
     expect(host.requestShutdown(99)).toMatchObject({ errno: 'ESRCH' });
   });
+
+  test('G6 a guest that throws when it is asked to end does not listen, and the host goes on', () => {
+    const throwing: GuestImage = {
+      name: 'throwing',
+      boot: (info) => ({
+        ...IMAGES.busy.boot(info),
+        requestShutdown: () => {
+          throw new Error('gotcha');
+        },
+      }),
+    };
+    const { host, domId } = rig(throwing);
+    expect(host.requestShutdown(domId)).toMatchObject({ errno: 'EOPNOTSUPP' });
+    host.run(10n * MS);
+    host.sample();
+  });
 });

@@ -13,6 +13,7 @@ import { applyAffinity } from './affinity.js';
 import { checkCap, checkDomainConfig, checkFrames, checkWeight } from './check-config.js';
 import type { Devices } from './devices.js';
 import type { DomainConfig } from './domain-config.js';
+import { askGuestToEnd } from './lifecycle/ask-guest-to-end.js';
 import { pauseCounted, unpauseCounted } from './lifecycle/counted-pause.js';
 import { EndActions } from './lifecycle/end-actions.js';
 import { retireDomain } from './lifecycle/retire-domain.js';
@@ -162,8 +163,7 @@ export class Toolstack {
     const domain = this.machine.domains.get(domId);
     if (domain === undefined || domain.identity.driver) return refuse('ESRCH', `domain ${domId}`);
     if (!domain.mayRun) return refuse('EBUSY', `domain ${domId} is ${domain.power}`);
-    const listens = this.xenstore.listensForShutdown(domain);
-    if (!listens && domain.guest?.requestShutdown?.() !== true)
+    if (!this.xenstore.listensForShutdown(domain) && !askGuestToEnd(domain))
       return refuse('EOPNOTSUPP', `domain ${domId}: its guest does not listen`);
     this.xenstore.askToShutDown(domain);
     domain.events.markUpcall(0);
