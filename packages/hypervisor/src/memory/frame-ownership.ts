@@ -171,14 +171,14 @@ export class FrameOwnership {
   returnPage(mfn: number, domId: number): void {
     const account = this.accounts.get(domId);
     assert(account !== undefined, () => `domain ${domId} has no account of frames`);
-    this.take(account, mfn);
+    this.take(account, mfn, true);
   }
 
-  private take(account: FrameAccount, mfn: number): void {
+  private take(account: FrameAccount, mfn: number, returned = false): void {
     assert((this.records.flags[mfn]! & FRAME.stolen) !== 0, () => `frame ${mfn} is not stolen`);
     this.stolen -= 1;
     this.own(account, mfn, 1);
-    this.ownedBecame(account, account.owned + 1);
+    this.ownedBecame(account, account.owned + 1, returned);
   }
 
   /** Frees a stolen frame. */
@@ -354,9 +354,9 @@ export class FrameOwnership {
     this.free.give(mfn);
   }
 
-  private ownedBecame(account: FrameAccount, owned: number): void {
-    if (account.outstanding > 0) {
-      // Growing uses up the promise, shrinking restores it, as in Xen.
+  private ownedBecame(account: FrameAccount, owned: number, returned = false): void {
+    // Growing uses up the promise; shrinking does not renew it, for the frame may have gone to another domain.
+    if (account.outstanding > 0 && owned > account.owned && !returned) {
       const left = Math.max(0, account.outstanding - (owned - account.owned));
       this.outstanding += left - account.outstanding;
       account.outstanding = left;

@@ -46,4 +46,23 @@ describe('frame table', () => {
     expect(table.allocate(1, 90)).toHaveLength(90);
     expect(table.allocate(2, 1)).toBeNull();
   });
+
+  test('F14 what is promised stays free: a frame that its owner gives to another does not renew the promise', () => {
+    const table = new FrameTable(100, 10);
+    table.openDomain(1, 100);
+    table.openDomain(2, 100);
+    const [first, second, third] = table.allocate(1, 60) as Uint32Array;
+    expect(table.claim(1, 90)).toBe(0);
+    expect(table.promisedFrames).toBe(30);
+    expect(table.stealPage(first!, 1) && table.assignPage(first!, 2)).toBe(true);
+    expect([table.promisedFrames, table.freeFrames]).toEqual([30, 30]);
+    // What goes back to where it was taken from has used up nothing.
+    expect(table.stealPage(second!, 1)).toBe(true);
+    table.returnPage(second!, 1);
+    expect(table.promisedFrames).toBe(30);
+    expect(table.giveBack(third!, 1)).toBe(true);
+    expect(table.promisedFrames).toBeLessThanOrEqual(table.freeFrames);
+    expect(table.allocate(1, 30)).toHaveLength(30);
+    expect(table.promisedFrames).toBe(0);
+  });
 });
