@@ -76,6 +76,8 @@ export const LIMITS = {
   grantFramesMax: 1024,
   maptrackFramesDefault: 1024,
   maptrackFramesMax: 4096,
+  /** With more grant mappings on a host, a reading of the books does not recount them. */
+  grantsRecountedMax: 4_096,
   /** Elements of one grant table operation. */
   grantElementsMax: 32_768,
   /** Of one write to Xen's console, and of what is kept of a domain's. */

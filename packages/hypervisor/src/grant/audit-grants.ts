@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { LIMITS } from '../limits.js';
 import { ActiveGrant } from './active-grant.js';
 import { FrameTally } from './frame-tally.js';
 import type { GrantTable } from './grant-table.js';
@@ -16,6 +17,16 @@ export function* grantReferences(mapper: GrantTable): Generator<GrantReference> 
     if (place !== null) yield reference;
     if (device) yield reference;
   }
+}
+
+/**
+ * What a reading of the books recounts: everything, as long as that takes next to no time. Guests may map more, and would
+ * have paid once for what each later reading spends; then it is left to whoever asks for `auditGrants`.
+ */
+export function auditFewGrants(tables: readonly GrantTable[]): void {
+  let mappings = 0;
+  for (const { maptrack } of tables) mappings += maptrack.size;
+  if (mappings <= LIMITS.grantsRecountedMax) auditGrants(tables);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { auditGrants } from '../grant/audit-grants.js';
+import { auditFewGrants } from '../grant/audit-grants.js';
 import type { Meter } from '../meter/vector.js';
 import type { BackendBalance, PcpuBalance, TrialBalance } from '../meter/trial-balance.js';
 import type { Devices } from './devices.js';
@@ -20,7 +20,7 @@ export function closeBooks(machine: Machine, devices: Devices): TrialBalance {
     'frames: the free count differs from the free list',
   );
   checkDomains(machine);
-  auditGrants([...machine.domains.values()].map((domain) => domain.grants));
+  auditFewGrants([...machine.domains.values()].map((domain) => domain.grants));
   return { atNs: machine.nowNs, pcpus, frames, backends: backendBalances(machine, devices) };
 }
 
