@@ -71,6 +71,8 @@ export const LIMITS = {
   /** The shortest period of an allowance that renews itself. */
   allowancePeriodNsMin: 1_000_000n,
   multicallEntriesMax: 1024,
+  /** Elements of lists that the answers to one multicall have; with so many it does no more calls. */
+  multicallAnswerElementsMax: 65_536,
   /** Frames of a domain's grant table, 512 entries each, and of what it may map, 256 mappings each. */
   grantFramesDefault: 64,
   grantFramesMax: 1024,

@@ -5,6 +5,7 @@ import { ERRNO } from '../abi/errno.js';
 import { type Hypercall, type HypercallAnswer, HYPERCALL_NUMBERS, returnCode } from '../abi/hypercall.js';
 import { coroutineGuest, type GuestEffect } from '../guest/coroutine.js';
 import { IMAGES } from '../guest/images.js';
+import { LIMITS } from '../limits.js';
 import { createMemoryHost } from './memory-devices.js';
 
 const entryNs = CPU_MODEL.guestExitNs + CPU_MODEL.hypercallEntryNs;
@@ -129,6 +130,16 @@ describe('the way into Xen', () => {
   test('H3 a multicall of too many calls is E2BIG, and nothing of it is done', () => {
     const { answers } = answersTo([{ op: 'multicall', calls: new Array(100_000).fill(version) }]);
     expect(answers).toEqual([-ERRNO.E2BIG]);
+  });
+
+  test('H3 a multicall whose answers are as long as Xen keeps does no more of its calls', () => {
+    const ops = new Array(LIMITS.grantElementsMax).fill({ refA: 1, refB: 1 });
+    const swaps = { op: 'grant_table_op', cmd: 'swap_grant_ref', ops };
+    const { answers } = answersTo([{ op: 'multicall', calls: [swaps, version, swaps, swaps, version] }]);
+    const [{ rc, results }] = answers as unknown as [{ rc: number; results: HypercallAnswer[] }];
+    expect(rc).toBe(0);
+    expect(results.map(returnCode)).toEqual([0, expect.any(Number), 0, -ERRNO.E2BIG, -ERRNO.E2BIG]);
+    expect(returnCode(results[1])).toBeGreaterThan(0);
   });
 
   test('H4 calls cost what the model says, to the nanosecond', () => {

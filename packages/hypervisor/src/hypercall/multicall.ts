@@ -25,11 +25,23 @@ export function multicall(context: HypercallContext, call: Arguments, dispatch: 
 
 function* run(context: HypercallContext, calls: ArgumentList, dispatch: Dispatch): Continuation {
   const results: HypercallAnswer[] = [];
+  // In Xen answers lie in the caller's memory; here they are kept for it until the call is over.
+  let kept = 0;
   for (let at = 0; at < calls.length; at += 1) {
-    results.push(yield* one(context, calls, at, dispatch));
+    const full = kept >= LIMITS.multicallAnswerElementsMax;
+    const answer = full ? -ERRNO.E2BIG : yield* one(context, calls, at, dispatch);
+    kept += elementsOf(answer);
+    results.push(answer);
     if (at % CALLS_PER_CHUNK === CALLS_PER_CHUNK - 1) yield;
   }
   return { rc: 0, results };
+}
+
+function elementsOf(answer: HypercallAnswer): number {
+  if (typeof answer === 'number') return 0;
+  let elements = 0;
+  for (const field of Object.values(answer)) if (Array.isArray(field)) elements += field.length;
+  return elements;
 }
 
 function* one(context: HypercallContext, calls: ArgumentList, at: number, dispatch: Dispatch): Continuation {
