@@ -21,6 +21,11 @@ interface Piece {
  * Invariant: an access that faults anywhere does nothing.
  */
 export class DomainMemory implements GuestMemory {
+  static {
+    // All guests share it; none may put itself between another and its memory.
+    Object.freeze(this.prototype);
+  }
+
   // Private at run time too: the guest holds this object, and must find nothing of Xen's in it.
   readonly #space: AddressSpace;
   readonly #observer: () => MemoryObserver | null;
