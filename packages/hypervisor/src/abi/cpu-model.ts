@@ -17,10 +17,10 @@ export const CPU_MODEL = {
   hypercallEntryNs: 1_500n,
   hypercall: {
     /** `updateNs`: one request of the list, checked, validated and written. */
-    mmu_update: { callNs: 1_000n, updateNs: 1_500n },
-    update_va_mapping: { callNs: 5_000n },
+    mmu_update: { callNs: 1_000n, updateNs: 1_100n },
+    update_va_mapping: { callNs: 4_000n },
     /** `entryNs`: one entry of a table that is validated by a pin, or let go of by the last unpin. */
-    mmuext_op: { callNs: 1_000n, opNs: 4_000n, entryNs: 4_500n },
+    mmuext_op: { callNs: 1_000n, opNs: 4_000n, entryNs: 6_000n },
     /** `extentNs`: one extent of the list; `frameNs`: one frame given, taken or exchanged. */
     memory_op: { callNs: 2_000n, extentNs: 1_200n, frameNs: 1_200n },
     /** `sendNs`: what a send costs beyond the call: the peer's bits are set and its vCPU is woken. */
@@ -39,7 +39,7 @@ export const CPU_MODEL = {
     /** `portNs`: one port of a poll. */
     sched_op: { callNs: 1_500n, portNs: 500n },
     vcpu_op: { callNs: 3_000n },
-    set_timer_op: { callNs: 3_000n },
+    set_timer_op: { callNs: 2_000n },
     xen_version: { callNs: 1_500n },
     /** `entryNs`: one call of the list, before what that call costs (its entry into Xen is saved). */
     multicall: { callNs: 2_000n, entryNs: 4_000n },

@@ -143,6 +143,21 @@ describe('event_channel_op', () => {
 });
 
 describe('events of the host', () => {
+  test('E1 the ports of a driver domain are closed by nobody else, not even by the control domain', () => {
+    const { host, start } = rig();
+    const tools = start(
+      'tools',
+      function* (_info, say) {
+        say(yield channel('reset', { domId: 1 }));
+        say(yield channel('alloc_unbound', { domId: 2, remoteDomId: 3 }));
+        for (;;) yield sleepFor;
+      },
+      { privileged: true },
+    );
+    host.run(SECOND);
+    expect(tools.said).toEqual([-ERRNO.EPERM, -ERRNO.EPERM]);
+  });
+
   test('E12 DOM_EXC tells the control domain that a domain shut down, crashed, or is gone', () => {
     const { host, start } = rig();
     const tools = start(
