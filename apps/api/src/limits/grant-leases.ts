@@ -28,7 +28,7 @@ import { UnitOfWork, type Tx } from '../platform/unit-of-work.js';
 import { WallClock } from '../platform/wall-clock.js';
 import { SpendingCap, type CapInForce } from './spending-cap.js';
 import { LeasedResourcesStore, type LeasedDomain } from './leased-resources.store.js';
-import { burnParts, leaseWire, missingItems, outstandingOf } from './lease-series.js';
+import { burnParts, isSpent, leaseWire, missingItems, outstandingOf } from './lease-series.js';
 import { LeaseStore, type LeaseRow } from './lease.store.js';
 
 /** A lease lasts this long unless it is renewed; renewal is asked for at half of it. */
@@ -153,9 +153,9 @@ export class GrantLeases implements OnModuleInit {
       minimumPico,
       series: { ...own, authorisedPico: 0n },
     });
-    const left = lease.sentPico - drawnBy(own);
+    const spent = isSpent(lease, drawnBy(own));
     const worthwhilePico = (ratePerHourPico * RECLAIM_SECONDS) / 3_600n;
-    if (left <= 0n && authorisation.remainingPico < worthwhilePico)
+    if (spent && authorisation.remainingPico < worthwhilePico)
       await this.reclaim(desk, lease, worthwhilePico);
     await this.send(desk, lease, { changed: !current || added.length > 0, authorisation, own });
   }

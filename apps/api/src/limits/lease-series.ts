@@ -129,3 +129,12 @@ export function leaseWire(lease: LeaseRow): Lease {
     expiresUtcNs: (BigInt(lease.expiresAt.getTime()) * 1_000_000n).toString(),
   };
 }
+
+/**
+ * Whether nothing of a lease is left to spend, by its readings. A host also calls a lease exhausted when the next act
+ * does not fit what little is left: with less than a hundredth of the loan it is spent too.
+ */
+export function isSpent(lease: LeaseRow, drawnPico: bigint): boolean {
+  const left = lease.sentPico - drawnPico;
+  return left <= 0n || (lease.state === 'exhausted' && left * 100n <= lease.sentPico - lease.drawnPico);
+}

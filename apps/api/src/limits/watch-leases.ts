@@ -13,14 +13,17 @@ import { UnitOfWork } from '../platform/unit-of-work.js';
 import { WallClock } from '../platform/wall-clock.js';
 import { GrantLeases, LEASE_MS } from './grant-leases.js';
 import { LeasedResourcesStore } from './leased-resources.store.js';
-import { settledOf } from './lease-series.js';
-import { LeaseStore } from './lease.store.js';
+import { isSpent, settledOf } from './lease-series.js';
+import { type LeaseRow, LeaseStore } from './lease.store.js';
 
 const LOOK_MS = 30_000;
 
 @Injectable()
 export class WatchLeases implements OnModuleInit {
   private readonly log = new Logger(WatchLeases.name);
+
+  /** The generation of each exhausted lease that was seen to be spent by its readings. */
+  private readonly spent = new Map<string, number>();
 
   constructor(
     private readonly liveBill: LiveBill,
@@ -73,8 +76,22 @@ export class WatchLeases implements OnModuleInit {
       const lent = lease.sentPico - lease.drawnPico;
       const halfDrawn = lease.state === 'active' && lent > 0n && (lease.sentPico - drawn) * 2n <= lent;
       const turned = lease.periodStartNs !== rated.month.period.fromNs && lease.state !== 'unconfirmed';
-      if (halfDrawn || turned) return this.request(rated.tenant.tenantId);
+      if (halfDrawn || turned || this.isNewlySpent(lease, drawn)) return this.request(rated.tenant.tenantId);
     }
+  }
+
+  /**
+   * A host says at once that its lease is exhausted, its readings follow. A renewal in between sees money left and does
+   * nothing, so the first reading without any asks again.
+   */
+  private isNewlySpent(lease: LeaseRow, drawn: bigint): boolean {
+    if (lease.state !== 'exhausted') {
+      this.spent.delete(lease.id);
+      return false;
+    }
+    if (!isSpent(lease, drawn) || this.spent.get(lease.id) === lease.generation) return false;
+    this.spent.set(lease.id, lease.generation);
+    return true;
   }
 
   private async request(tenantId: string): Promise<void> {
