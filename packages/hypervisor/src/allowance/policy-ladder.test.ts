@@ -7,18 +7,10 @@ import { IMAGES, type ImageName } from '../guest/images.js';
 import type { Meter } from '../meter/vector.js';
 import { diskHammer } from '../host/disk-hammer.fixture.js';
 import type { Host } from '../host/host.js';
+import { weight } from './weight.fixture.js';
 import { createMemoryHost } from '../host/memory-devices.js';
 
 const MS = 1_000_000n;
-
-function weight(
-  resourceId: string,
-  meter: Meter,
-  numerator = 1n,
-  more: Partial<AllowanceWeight> = {},
-): AllowanceWeight {
-  return { resourceId, meter, state: 'any', numerator, denominator: 1n, free: 0n, ...more };
-}
 
 function rig(pcpus = 2, seed = 3) {
   const made = createMemoryHost({ pcpus, frames: 1 << 16, xenFrames: 256, seed });

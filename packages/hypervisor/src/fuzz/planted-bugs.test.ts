@@ -21,8 +21,7 @@ import { HostileWorld } from './hostile-world.sim.js';
 
 /*
  * A suite that has never failed proves nothing. Each plant breaks one family of rules in a way that somebody could; the
- * hunt of that family has to find it, and finds nothing without it. The families D and X have plants of their own in the
- * tests beside their code.
+ * hunt of that family has to find it, and finds nothing without it.
  */
 
 const MS = 1_000_000n;

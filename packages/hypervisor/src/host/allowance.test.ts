@@ -3,21 +3,12 @@ import type { AllowanceSpec, AllowanceWeight } from '../allowance/allowance-spec
 import { ALLOWANCE_STEP_NS } from '../allowance/allowances.js';
 import { Prng } from '../base/prng.js';
 import { IMAGES } from '../guest/images.js';
-import type { Meter } from '../meter/vector.js';
 import { LIMITS } from '../limits.js';
 import type { Host } from './host.js';
+import { weight } from '../allowance/weight.fixture.js';
 import { createMemoryHost } from './memory-devices.js';
 
 const MS = 1_000_000n;
-
-function weight(
-  resourceId: string,
-  meter: Meter,
-  numerator: bigint,
-  more: Partial<AllowanceWeight> = {},
-): AllowanceWeight {
-  return { resourceId, meter, state: 'any', numerator, denominator: 1n, free: 0n, ...more };
-}
 
 function rig(options: { vcpus?: number; image?: keyof typeof IMAGES; id?: string; seed?: number } = {}) {
   const made = createMemoryHost({ pcpus: 2, frames: 1 << 16, xenFrames: 256, seed: options.seed ?? 3 });

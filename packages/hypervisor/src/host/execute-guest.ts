@@ -66,10 +66,6 @@ function beginHypercall(machine: Machine, vcpu: Vcpu, call: unknown): boolean {
     },
   };
   const begun = dispatchHypercall(context, vcpu.calling, call);
-  const charge = () => {
-    vcpu.pendingNs += spentNs;
-    spentNs = 0n;
-  };
   if (!isContinuation(begun)) {
     if (spentNs === 0n || !vcpu.domain.identity.driver) {
       // Paid with the work up to the guest's next exit, which saves a step.
@@ -78,10 +74,14 @@ function beginHypercall(machine: Machine, vcpu: Vcpu, call: unknown): boolean {
       return true;
     }
     // A driver domain's next exit may be for another domain: this call is paid for first.
-    charge();
+    vcpu.pendingNs += spentNs;
     vcpu.hypercall = { next: () => begun };
     return false;
   }
+  const charge = () => {
+    vcpu.pendingNs += spentNs;
+    spentNs = 0n;
+  };
   let answer: HypercallAnswer | undefined = continueHypercall(begun);
   vcpu.hypercall = {
     next: () => {

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
 import { ERRNO } from '../abi/errno.js';
+import { GNTST, type GrantStatus } from '../abi/grant.js';
 import { LIMITS } from '../limits.js';
 import type { FrameTable } from './frame-table.js';
 import { NONE } from './frame-records.js';
@@ -19,9 +20,6 @@ import { splitAddress, tableOf } from './virtual-address.js';
 
 /** Where a grant was mapped: an L1 entry, or a guest frame number. Handed back to unmap it. */
 export type GrantPlace = { at: 'entry'; table: number; index: number } | { at: 'gfn'; gfn: number };
-
-/** Xen's grant status codes that mapping may answer (public/grant_table.h). */
-export const GNTST = { okay: 0, general_error: -1, bad_virt_addr: -5 } as const;
 
 /** A frame of the domain's own that Xen writes to, so that no guest can make a page table of it. */
 export interface KernelFrame {
@@ -151,7 +149,7 @@ export class AddressSpace {
     hostAddress: bigint,
     mfn: number,
     options: { writable: boolean; containsPte?: boolean },
-  ): { status: number; place: GrantPlace | null } {
+  ): { status: GrantStatus; place: GrantPlace | null } {
     const place = this.placeOf(hostAddress, options.containsPte ?? false);
     if (place === null) return { status: GNTST.bad_virt_addr, place };
     if (place.at === 'gfn') {
